@@ -1,0 +1,133 @@
+"""Canonical life events: the values everything downstream of intake works on.
+
+Times are integer milliseconds since the epoch, UTC: they are compared and packed a lot, and a
+rule's civil days are computed from them in one place (`processors.civil_time`).
+Does not know how events look on the wire (`schemas`), nor who a person is (only pseudonyms occur).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Attribute = str | float | bool | None
+"""What an attribute of a life event can be; numbers are doubles, dates are ISO 8601 text."""
+
+
+class ChangeKind(StrEnum):
+    """What a line says about a fact (as in Norway's population-register topic `leesah`)."""
+
+    CREATED = "created"
+    CORRECTED = "corrected"
+    ANNULLED = "annulled"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LifeEvent:
+    """One line about one fact of one person, as intake puts it on `life-events.v1`.
+
+    Attributes:
+        id: derived from agency, contract, the agency's own event id and the person's role in it.
+        type: name from the catalogue, past tense (`job_lost`).
+        person: pseudonym; never an identity.
+        household: pseudonym of the household the person belonged to when it occurred.
+        area: planning area of that household.
+        agency: who sent it.
+        feed: `<agency>.<contract>`; what heartbeats and marks speak of.
+        occurred_at: event time, ms.
+        recorded_at: when the agency recorded it, ms.
+        arrival: orders lines that differ in nothing else; stamped once at intake, kept for ever.
+        heard: up to when the feed's source partition had been heard just before this line, ms;
+            lateness is judged against it, so that it does not depend on who reads when.
+        change: what this line says about the fact.
+        replaces: any id of the fact that is corrected, annulled or ended; None when created.
+        ended_at: for `ended`, ms.
+        attributes: Avro-encoded map, decoded only by a condition that needs it.
+    """
+
+    id: str
+    type: str
+    person: str
+    household: str
+    area: str
+    agency: str
+    feed: str
+    occurred_at: int
+    recorded_at: int
+    arrival: int
+    heard: int = 0
+    change: ChangeKind = ChangeKind.CREATED
+    replaces: str | None = None
+    ended_at: int | None = None
+    attributes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """"This source partition of this feed was heard up to then": time as data on the log.
+
+    Attributes:
+        feed: `<agency>.<contract>`.
+        partition: source partition of the feed's topic.
+        partitions: how many partitions that topic has; a feed is heard up to the minimum over all.
+        heard: ms, inclusive.
+    """
+
+    feed: str
+    partition: int
+    partitions: int
+    heard: int
+
+
+class ControlKind(StrEnum):
+    """What a person, or the law on their behalf, can say no to."""
+
+    OPT_OUT = "opt-out"
+    OPT_IN = "opt-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A person's word on proactive contact; `at` (ms) is from when it holds."""
+
+    kind: ControlKind
+    person: str
+    household: str
+    area: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """An entry of the catalogue.
+
+    Attributes:
+        name: past tense, `job_lost`.
+        title: in plain words.
+        attributes: attribute name -> `string`, `number`, `boolean` or `date`.
+        is_help_seeking: the person asked for help; may never count against them.
+        is_benefit_receipt: the person receives what they are entitled to; likewise.
+        feeds: feeds (`<agency>.<contract>`) that can bring this type.
+        settles_within_ms: how long after it occurred the slowest of those feeds records it.
+    """
+
+    name: str
+    title: str
+    attributes: Mapping[str, str]
+    is_help_seeking: bool = False
+    is_benefit_receipt: bool = False
+    feeds: tuple[str, ...] = ()
+    settles_within_ms: int = 0
+
+
+def derived_id(*parts: object) -> str:
+    """An id that the same parts give for ever: 128 bits of SHA-256, 32 hexadecimal characters.
+
+    >>> derived_id("court", "evictions", "E-17", "tenant") == derived_id("court", "evictions", "E-17", "tenant")
+    True
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,181 @@
+"""Values plan works on: situations in, records about offers out.
+
+Times are integer milliseconds since the epoch, UTC. Nothing here knows how these values look on the
+wire (`schemas`), nor who a person is: persons and households are pseudonyms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from processors.decisions import BoundEvent
+from processors.events import derived_id
+
+
+class SituationKind(StrEnum):
+    """Whether a match of a rule holds, or no longer does."""
+
+    MATCHED = "matched"
+    WITHDRAWN = "withdrawn"
+
+
+class Urgency(StrEnum):
+    """How soon help is needed, as the rule's document says."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def rank(self) -> int:
+        """0 (low) to 2 (high).
+
+        >>> max(Urgency.LOW, Urgency.HIGH, key=lambda urgency: urgency.rank).value
+        'high'
+        """
+        return _RANKS[self]
+
+
+_RANKS = {Urgency.LOW: 0, Urgency.NORMAL: 1, Urgency.HIGH: 2}
+
+
+class OfferState(StrEnum):
+    """Where an offer stands; `suppressed` is the fate of a situation that joined none."""
+
+    OPEN = "open"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    SUPPRESSED = "suppressed"
+
+
+class Reason(StrEnum):
+    """Why a situation joined no offer, or why an offer was withdrawn."""
+
+    OPTED_OUT = "opted-out"
+    COOL_DOWN = "cool-down"
+    CONTACT_CAP = "contact-cap"
+    RETRACTED = "retracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A match of a rule with everything plan needs, as correlate puts it on `situations.v1`.
+
+    Attributes:
+        kind: `withdrawn` takes back the `matched` of the same match; of its other attributes only
+            household, area and `known_at` are read.
+        match: identity of the match (see `processors.decisions.Decision`).
+        rule, version, title: which rule, in which version, called what.
+        person, household, area: whom it concerns (pseudonyms).
+        completed_at: event time, or deadline of an absence, at which the pattern was complete, ms.
+        known_at: earliest clock at which this line could be known, ms.
+        ripe_at: end of the hold, ms; not before `known_at`.
+        respond_by: until when somebody must have responded, ms.
+        replaces: match this one takes the place of.
+        purpose: purpose the rule serves.
+        services: ids of the services to offer, in the rule's order.
+        urgency: as the rule says.
+        respond_within: the rule's own words for `respond_by`, `2 working days`.
+        lead: team in the lead.
+        explanation: why, in plain words.
+        events: what the match rests on, in order of the rule's steps.
+    """
+
+    kind: SituationKind
+    match: str
+    rule: str
+    version: int
+    title: str
+    person: str
+    household: str
+    area: str
+    completed_at: int
+    known_at: int
+    ripe_at: int
+    respond_by: int = 0
+    replaces: str | None = None
+    purpose: str = ""
+    services: tuple[str, ...] = ()
+    urgency: Urgency = Urgency.LOW
+    respond_within: str = ""
+    lead: str = ""
+    explanation: str = ""
+    events: tuple[BoundEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SituationMark:
+    """Correlate's clock for one of its partitions: "no line of mine is still to come up to `now`".
+
+    Attributes:
+        source_partition: correlate's input partition.
+        source_partitions: how many there are; plan's clock is the minimum over all of them.
+        now: ms, inclusive.
+    """
+
+    source_partition: int
+    source_partitions: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSituation:
+    """A situation as an offer shows it: the why."""
+
+    match: str
+    rule: str
+    version: int
+    title: str
+    person: str
+    completed_at: int
+    explanation: str
+    events: tuple[BoundEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRecord:
+    """One line on `offers.v1`: a version of an offer, or the fate of a suppressed situation.
+
+    Attributes:
+        offer: `offer_id(household, number)`; `''` when suppressed.
+        version: 1, 2, .. per offer without a gap; 0 when suppressed.
+        state: of the offer after this line.
+        reason: for `suppressed` and `withdrawn` only.
+        at: when it happened on plan's clock, ms; never decreases within a household.
+        opened_at, closes_at: open in `[opened_at, closes_at)`, ms; both `at` when suppressed.
+        lead: team in the lead: that of the most urgent situation, the earliest joined of equals.
+        urgency: the greatest of its situations.
+        services: union, in order of joining.
+        respond_by: the earliest of its situations, ms.
+        situations: live situations of the offer in order of joining; the situation itself when
+            suppressed; none when withdrawn (then lead, urgency, services and `respond_by` are those
+            it had last).
+        cause: match this line accounts for: the one that joined, left or was suppressed; `''` when
+            the offer lapsed.
+    """
+
+    offer: str
+    version: int
+    household: str
+    area: str
+    state: OfferState
+    reason: Reason | None
+    at: int
+    opened_at: int
+    closes_at: int
+    lead: str
+    urgency: Urgency
+    services: tuple[str, ...]
+    respond_by: int
+    situations: tuple[OfferedSituation, ...]
+    cause: str
+
+
+def offer_id(household: str, number: int) -> str:
+    """The id of a household's offer with that running number (1, 2, ..).
+
+    >>> offer_id("h1", 1) == offer_id("h1", 1) != offer_id("h1", 2)
+    True
+    """
+    return derived_id("offer", household, number)

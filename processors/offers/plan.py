@@ -1,0 +1,401 @@
+"""Plan: situations of an area become one joined-up offer per household, in event time.
+
+A machine without a clock of its own. Situations, withdrawals and controls are put on an agenda by
+when they are due; marks move the clock, and whatever is due by then happens, in this order:
+
+1. by due time: a situation at the end of its hold (`ripe_at`), a withdrawal at its `known_at`, a
+   control at its `at`, the lapse of an offer at its `closes_at`;
+2. at one instant: lapses, controls, withdrawals, situations; of one kind by id (offer, person, match).
+
+What arrives when the clock has already passed its due time happens with the next mark, as if due at
+the clock's last position, before anything newer: the past of a household is never rewritten, so
+the contact cap and the single open offer hold whatever arrives late.
+
+Nothing happens between marks, so the result does not depend on how inputs are cut into chunks; and as
+correlate puts its mark after all that belongs together, what is not late does not depend on how its
+partitions interleave either.
+
+A situation that replaces another, and one matched again after its withdrawal, counts as known no
+earlier than that withdrawal, whatever the age of the events it rests on.
+
+Does not decode, send, log or count for metrics; `sinks` and `streams` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop
+
+from processors.events import Control, ControlKind
+from processors.offers.model import (
+    OfferRecord,
+    OfferState,
+    Reason,
+    Situation,
+    SituationKind,
+    SituationMark,
+    offer_id,
+)
+from processors.offers.policy import ContactPolicy
+from processors.offers.records import Change, tell, tell_suppressed
+from processors.offers.state import (
+    AreaState,
+    Due,
+    Entry,
+    Household,
+    OpenOffer,
+    PartitionState,
+    Standing,
+    Status,
+    forgetting,
+    lapsing,
+    ripening,
+    withdrawal,
+)
+
+__all__ = ["PartitionState", "PlanInput", "advance"]
+
+PlanInput = Situation | SituationMark | Control
+
+
+def advance(
+    policy: ContactPolicy, state: PartitionState, inputs: Sequence[PlanInput]
+) -> tuple[PartitionState, list[OfferRecord]]:
+    """Takes inputs of one partition in log order; returns what happened by the clock they set.
+
+    The state is changed in place and returned. After a failed transaction, fold the inputs again
+    from an empty `PartitionState()` or a snapshot.
+
+    Args:
+        policy: contact limits; a change of them holds from the next input on.
+        state: of this partition.
+        inputs: situations, controls and marks; cut into chunks anywhere.
+
+    Returns:
+        The state, and the records in the order in which they happened (per household, versions
+        and `at` ascending).
+    """
+    plan = _Plan(policy, state)
+    for item in inputs:
+        if isinstance(item, SituationMark):
+            plan.hear(item)
+        elif isinstance(item, Control):
+            plan.control(item)
+        elif item.kind is SituationKind.MATCHED:
+            plan.match(item)
+        else:
+            plan.withdraw(item)
+    return state, plan.records
+
+
+class _Plan:
+    """One call of `advance`: the rules, the state, and the records made so far."""
+
+    def __init__(self, policy: ContactPolicy, state: PartitionState) -> None:
+        self._policy = policy
+        self._state = state
+        self.records: list[OfferRecord] = []
+
+    # Arrival: onto the agenda.
+
+    def hear(self, mark: SituationMark) -> None:
+        """Moves the clock, never backwards, and lets happen what is due."""
+        state = self._state
+        state.sources = max(state.sources, mark.source_partitions)
+        state.heard[mark.source_partition] = max(mark.now, state.heard.get(mark.source_partition, mark.now))
+        clock = state.clock
+        if clock is not None:
+            self._run_until(clock)
+
+    def control(self, control: Control) -> None:
+        """A person's word takes effect when due."""
+        self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, control.area))
+
+    def match(self, situation: Situation) -> None:
+        """A match already standing for that household is a repetition; any other comes to stand."""
+        area = self._state.area(situation.area)
+        generations = area.standings.setdefault(situation.match, [])
+        if any(each.withdrawn_at is None and each.household == situation.household for each in generations):
+            self._state.ignored["repeated"] += 1
+            return
+        replaced = area.standings.get(situation.replaces or "", [])
+        followed = generations[-1:] + replaced[-1:]
+        standing = _standing(situation, followed, generations[-1].generation + 1 if generations else 1)
+        for each in followed:
+            each.followers.append((standing.match, standing.generation))
+        generations.append(standing)
+        self._state.schedule(ripening(standing, area.name))
+
+    def withdraw(self, situation: Situation) -> None:
+        """Takes back the standing of that match (of that household, if it stands for several)."""
+        area = self._state.area(situation.area)
+        generations = area.standings.get(situation.match, [])
+        standing = _withdrawable(generations, situation.household)
+        if standing is None:
+            self._state.ignored["repeated" if generations else "unknown"] += 1
+            return
+        standing.withdrawn_at = situation.known_at
+        self._state.schedule(withdrawal(standing, situation.known_at, area.name))
+
+    # What is due happens.
+
+    def _run_until(self, clock: int) -> None:
+        state = self._state
+        passed = state.reached
+        while state.agenda and state.agenda[0][0] <= clock:
+            entry = heappop(state.agenda)
+            self._happen(entry, entry[0] if passed is None else max(entry[0], passed))
+        state.reached = clock if passed is None else max(clock, passed)
+
+    def _happen(self, entry: Entry, at: int) -> None:
+        _, kind, key, detail, generation, name = entry
+        area = self._state.area(name)
+        if kind == Due.LAPSE:
+            self._lapse(area, key, detail, at)
+            return
+        if kind == Due.CONTROL:
+            self._obey(area, Control(ControlKind(detail), key, "", name, entry[0]), at)
+            return
+        standing = area.standing(key, generation)
+        if standing is None:
+            return
+        if kind == Due.RIPEN:
+            self._ripen(area, standing, at)
+        elif kind == Due.FORGET:
+            self._forget(area, standing, at)
+        else:
+            self._withdraw(area, standing, at)
+
+    def _lapse(self, area: AreaState, key: str, name: str, at: int) -> None:
+        household = area.households[name]
+        offer = household.offer
+        if offer is None or offer.id != key:
+            return  # withdrawn before
+        self._record(area, name, offer, Change(OfferState.LAPSED, at))
+        household.offer = None
+        household.opened.append(offer.opened_at)
+        household.lapsed_at = offer.closes_at
+        for standing in offer.members:
+            _part(area, standing)
+            self._settle(area, standing, at)
+
+    def _obey(self, area: AreaState, control: Control, at: int) -> None:
+        """The word with the latest `at` counts; of two at one instant, no."""
+        last = area.controls.get(control.person)
+        if last is not None and (last.at, last.kind) >= (control.at, control.kind):
+            return
+        area.controls[control.person] = control
+        if control.kind is ControlKind.OPT_OUT:
+            for standing in sorted(area.joined.get(control.person, ()), key=lambda each: each.match):
+                self._leave(area, standing, Reason.OPTED_OUT, at)
+
+    def _withdraw(self, area: AreaState, standing: Standing, at: int) -> None:
+        taken_back = standing.withdrawn_at
+        if taken_back is None:
+            return
+        if standing.status is Status.JOINED:
+            successor = _successor(area, standing, taken_back)
+            if successor is not None:
+                self._take_place(area, standing, successor, at)
+            else:
+                self._leave(area, standing, Reason.RETRACTED, at)
+        elif standing.status is Status.HELD and taken_back <= standing.known_at:
+            self._settle(area, standing, at, Status.DROPPED)
+        elif standing.status is Status.HELD and taken_back < standing.due:
+            standing.status = Status.RETRACTED
+        elif standing.status is Status.HELD:  # at one instant with the end of its hold: that comes first
+            self._state.schedule(withdrawal(standing, taken_back, area.name, Due.WITHDRAWAL_OF_RIPENED))
+
+    def _ripen(self, area: AreaState, standing: Standing, at: int) -> None:
+        situation = standing.situation
+        if situation is None:
+            return
+        if standing.status is Status.RETRACTED:
+            if not _is_followed(area, standing, standing.due):
+                self._suppress(situation, Reason.RETRACTED, at)
+            self._settle(area, standing, at)
+        elif standing.status is Status.HELD:
+            self._place(area, standing, situation, at)
+
+    def _place(self, area: AreaState, standing: Standing, situation: Situation, at: int) -> None:
+        """Finds the offer a ripe situation belongs to, or why there is none."""
+        household = area.households.get(standing.household) or Household()
+        replaced = _replaced(area, standing, situation)
+        if _is_opted_out(area, situation.person):
+            reason = Reason.OPTED_OUT
+        elif replaced is not None:
+            return self._take_place(area, replaced, standing, at)
+        elif household.offer is not None:
+            return self._join(area, household.offer, standing, at)
+        elif household.lapsed_at is not None and at < household.lapsed_at + self._policy.cool_down_ms:
+            reason = Reason.COOL_DOWN
+        elif self._contacts(household, at) >= self._policy.cap_offers:
+            reason = Reason.CONTACT_CAP
+        else:
+            return self._open(area, standing, at)
+        self._suppress(situation, reason, at)
+        return self._settle(area, standing, at)
+
+    def _forget(self, area: AreaState, standing: Standing, at: int) -> None:
+        generations = area.standings[standing.match]
+        generations.remove(standing)
+        if not generations:
+            del area.standings[standing.match]
+        household = area.households.get(standing.household)
+        if household is not None:
+            self._contacts(household, at)
+
+    # Changes of an offer: each makes one record.
+
+    def _open(self, area: AreaState, standing: Standing, at: int) -> None:
+        household = area.households.setdefault(standing.household, Household())
+        household.number += 1
+        key = offer_id(standing.household, household.number)
+        household.offer = OpenOffer(key, 0, at, at + self._policy.open_for_ms)
+        self._state.schedule(lapsing(household.offer, standing.household, area.name))
+        self._join(area, household.offer, standing, at)
+
+    def _join(self, area: AreaState, offer: OpenOffer, standing: Standing, at: int) -> None:
+        offer.members.append(standing)
+        _enter(area, standing)
+        self._record(area, standing.household, offer, Change(OfferState.OPEN, at, standing.match))
+
+    def _take_place(self, area: AreaState, old: Standing, new: Standing, at: int) -> None:
+        offer = _offer_of(area, old)
+        offer.members[offer.members.index(old)] = new
+        _part(area, old)
+        self._settle(area, old, at)
+        _enter(area, new)
+        self._record(area, new.household, offer, Change(OfferState.OPEN, at, new.match))
+
+    def _leave(self, area: AreaState, standing: Standing, reason: Reason, at: int) -> None:
+        """Without its last situation an offer is withdrawn, and counts as no contact."""
+        offer = _offer_of(area, standing)
+        if len(offer.members) > 1:
+            offer.members.remove(standing)
+            self._record(area, standing.household, offer, Change(OfferState.OPEN, at, standing.match))
+        else:
+            change = Change(OfferState.WITHDRAWN, at, standing.match, reason)
+            self._record(area, standing.household, offer, change)
+            area.households[standing.household].offer = None
+        _part(area, standing)
+        self._settle(area, standing, at)
+
+    def _suppress(self, situation: Situation, reason: Reason, at: int) -> None:
+        self.records.append(tell_suppressed(situation, reason, at))
+
+    def _record(self, area: AreaState, household: str, offer: OpenOffer, change: Change) -> None:
+        offer.version += 1
+        self.records.append(tell(area.name, household, offer, change))
+
+    def _settle(self, area: AreaState, standing: Standing, at: int, status: Status = Status.SETTLED) -> None:
+        standing.status = status
+        standing.situation = None
+        standing.forget_at = at + self._policy.memory_ms
+        self._state.schedule(forgetting(standing, standing.forget_at, area.name))
+
+    def _contacts(self, household: Household, at: int) -> int:
+        """How many lapsed offers opened in `(at - cap_within, at]`; older ones are forgotten."""
+        since = at - self._policy.cap_within_ms
+        household.opened = [opened_at for opened_at in household.opened if opened_at > since]
+        return len(household.opened)
+
+
+def _standing(situation: Situation, followed: Sequence[Standing], generation: int) -> Standing:
+    withdrawn = [each.withdrawn_at for each in followed if each.withdrawn_at is not None]
+    return Standing(
+        match=situation.match,
+        generation=generation,
+        household=situation.household,
+        known_at=max([situation.known_at, *withdrawn]),
+        due=max([situation.ripe_at, *withdrawn]),
+        situation=situation,
+    )
+
+
+def _withdrawable(generations: Sequence[Standing], household: str) -> Standing | None:
+    """The one not withdrawn yet, that household's first."""
+    standing = [each for each in generations if each.withdrawn_at is None]
+    return next((each for each in standing if each.household == household), standing[0] if standing else None)
+
+
+def _followers(area: AreaState, standing: Standing) -> list[Standing]:
+    found = (area.standing(match, generation) for match, generation in standing.followers)
+    return [each for each in found if each is not None]
+
+
+def _is_followed(area: AreaState, standing: Standing, before: int) -> bool:
+    """Whether another took its place, or it came again, before then; what never stood passes that on."""
+    return any(
+        _is_followed(area, each, before) if each.status is Status.DROPPED else each.known_at < before
+        for each in _followers(area, standing)
+    )
+
+
+def _successor(area: AreaState, standing: Standing, at: int) -> Standing | None:
+    """The situation that takes the place of one withdrawn at that time, known by then and still held."""
+    for each in _followers(area, standing):
+        if each.match == standing.match:
+            continue  # the same match again counts as new
+        if _can_take_place(area, each, standing, at):
+            return each
+        if _is_taken_back(each, at):
+            each_successor = _successor(area, each, at)
+            if each_successor is not None:
+                return each_successor
+    return None
+
+
+def _is_taken_back(standing: Standing, at: int) -> bool:
+    return standing.withdrawn_at is not None and standing.withdrawn_at <= at
+
+
+def _can_take_place(area: AreaState, new: Standing, old: Standing, at: int) -> bool:
+    return (
+        new.status is Status.HELD
+        and new.household == old.household
+        and new.known_at <= at
+        and not _is_taken_back(new, at)
+        and new.situation is not None
+        and not _is_opted_out(area, new.situation.person)
+    )
+
+
+def _replaced(area: AreaState, standing: Standing, situation: Situation) -> Standing | None:
+    """The situation in the household's open offer whose place this one takes."""
+    return next(
+        (
+            each
+            for each in area.standings.get(situation.replaces or "", ())
+            if each.status is Status.JOINED and each.household == standing.household
+        ),
+        None,
+    )
+
+
+def _is_opted_out(area: AreaState, person: str) -> bool:
+    word = area.controls.get(person)
+    return word is not None and word.kind is ControlKind.OPT_OUT
+
+
+def _offer_of(area: AreaState, standing: Standing) -> OpenOffer:
+    offer = area.households[standing.household].offer
+    assert offer is not None, "a joined situation is in its household's open offer"
+    return offer
+
+
+def _enter(area: AreaState, standing: Standing) -> None:
+    standing.status = Status.JOINED
+    if standing.situation is not None:
+        area.joined.setdefault(standing.situation.person, []).append(standing)
+
+
+def _part(area: AreaState, standing: Standing) -> None:
+    if standing.situation is None:
+        return
+    person = standing.situation.person
+    remaining = [each for each in area.joined[person] if each is not standing]
+    if remaining:
+        area.joined[person] = remaining
+    else:
+        del area.joined[person]

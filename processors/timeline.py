@@ -1,0 +1,292 @@
+"""The timeline of one person: every line heard about their facts, and which of them stand.
+
+Lines are kept, facts are derived: a fact is what a `created` line and all lines that replace any
+id of it say together (`rules.md`, Meaning 1 and 6). Knows nothing of rules and reads no clock.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from processors.civil_time import Calendar, Duration, window_start
+from processors.events import ChangeKind, LifeEvent
+
+MOST_LINES = 2_000
+"""Lines kept per person; beyond that the oldest go, their ids stay known."""
+
+Position = tuple[int, int, int, str]
+"""Place on the timeline: `occurred_at`, `recorded_at`, arrival, id."""
+
+
+class Applied(StrEnum):
+    """What became of a line.
+
+    `applied`: it is on the timeline. `duplicate`: its id was known, same content. `conflicting`:
+    its id was known with another content; ignored too. `orphan`: it names a fact not heard of yet
+    and is kept until that arrives. `settled`: it is older than what the timeline still holds; only
+    its id is remembered.
+    """
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    CONFLICTING = "conflicting"
+    ORPHAN = "orphan"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lateness:
+    """How late a line may come: `late.accept` of a rule, in days of its calendar.
+
+    Compared by identity, because it keys the views of a timeline: get one from `lateness_of`.
+    """
+
+    accept: Duration
+    calendar: Calendar
+
+    def is_exceeded(self, line: LifeEvent, occurred_at: int) -> bool:
+        """Whether the line came too late for something that occurred at `occurred_at`, ms."""
+        return occurred_at < line.heard and occurred_at < window_start(line.heard, self.accept, self.calendar)
+
+
+@lru_cache(maxsize=256)
+def lateness_of(accept: Duration, calendar: Calendar) -> Lateness:
+    """The lateness for these values, always the same object."""
+    return Lateness(accept, calendar)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """A fact as it stands now.
+
+    Attributes:
+        root: the fact's first id.
+        line: the line that stands: the original or its latest correction.
+        at: its place on the timeline.
+        ended_at: when the fact ended, ms; None while it lasts.
+    """
+
+    root: str
+    line: LifeEvent
+    at: Position
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All that is known of a person, as a value; equal inputs in any order give equal `live`.
+
+    Attributes:
+        lines: kept lines, in order of their own position.
+        since: ms; what occurred before has been trimmed and is settled.
+        forgotten: ids of trimmed lines: a copy that comes long after is still a duplicate.
+        resume: per `rule/version`, the position up to which settled matches forbid new runs.
+    """
+
+    lines: tuple[LifeEvent, ...] = ()
+    since: int = 0
+    forgotten: frozenset[str] = frozenset()
+    resume: Mapping[str, Position] = field(default_factory=dict)
+    _views: dict[Lateness | None, tuple[LiveEvent, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def live(self) -> tuple[LiveEvent, ...]:
+        """Facts that stand, in order, whatever their lateness."""
+        return self.view(None)
+
+    def view(self, lateness: Lateness | None) -> tuple[LiveEvent, ...]:
+        """Facts that stand for a rule that leaves out lines too late by `lateness`; None: none are."""
+        found = self._views.get(lateness)
+        if found is None:
+            found = self._views[lateness] = _stand(self.lines, lateness)
+        return found
+
+
+EMPTY = Timeline()
+
+
+def position(line: LifeEvent) -> Position:
+    """Where a line stands on the timeline."""
+    return (line.occurred_at, line.recorded_at, line.arrival, line.id)
+
+
+def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
+    """Puts one line on the timeline.
+
+    Args:
+        timeline: of the line's person.
+        line: any change kind; a late one too: each rule leaves out what is too late for it.
+
+    Returns:
+        The timeline with it, and what became of the line; the same timeline if it was ignored.
+    """
+    known = find(timeline, line.id)
+    if known is not None:
+        return timeline, Applied.DUPLICATE if _is_same(known, line) else Applied.CONFLICTING
+    if line.id in timeline.forgotten:
+        return timeline, Applied.DUPLICATE
+    if line.occurred_at < timeline.since if line.replaces is None else line.replaces in timeline.forgotten:
+        return replace(timeline, forgotten=timeline.forgotten | {line.id}, _views={}), Applied.SETTLED
+    return _keep(timeline, line)
+
+
+def _keep(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
+    lines = timeline.lines
+    if not lines or position(lines[-1]) < position(line):
+        lines = (*lines, line)
+    else:
+        kept = list(lines)
+        insort(kept, line, key=position)
+        lines = tuple(kept)
+    grown = Timeline(lines, timeline.since, timeline.forgotten, timeline.resume)
+    if len(lines) > MOST_LINES:
+        grown = trim(grown, lines[len(lines) - MOST_LINES].occurred_at)
+    if line.change is ChangeKind.CREATED:
+        return grown, Applied.APPLIED
+    is_known = root_of({each.id: each for each in lines}, line.id) is not None
+    return grown, Applied.APPLIED if is_known else Applied.ORPHAN
+
+
+def find(timeline: Timeline, line_id: str) -> LifeEvent | None:
+    """The kept line of that id."""
+    for line in timeline.lines:
+        if line.id == line_id:
+            return line
+    return None
+
+
+def _is_same(known: LifeEvent, line: LifeEvent) -> bool:
+    """Same content; what intake and the register add to a line is not content."""
+    return (
+        known.type == line.type
+        and known.occurred_at == line.occurred_at
+        and known.change is line.change
+        and known.replaces == line.replaces
+        and known.ended_at == line.ended_at
+        and known.attributes == line.attributes
+    )
+
+
+def trim(timeline: Timeline, before: int) -> Timeline:
+    """Drops the facts that occurred before `before` (ms), whole; their ids stay known.
+
+    A fact is dropped with all its lines when what stands of it, or its original if it was
+    annulled, occurred before. Lines whose original never came go by their own time.
+    """
+    if before <= timeline.since or not timeline.lines or timeline.lines[0].occurred_at >= before:
+        return timeline
+    gone = {line.id for lines in _facts(timeline.lines).values() if _is_over(lines, before) for line in lines}
+    kept = tuple(line for line in timeline.lines if line.id not in gone)
+    return Timeline(kept, before, timeline.forgotten | gone, timeline.resume)
+
+
+def _is_over(lines: list[LifeEvent], before: int) -> bool:
+    return max(line.occurred_at for line in lines) < before
+
+
+def root_of(by_id: Mapping[str, LifeEvent], line_id: str) -> str | None:
+    """First id of the fact a line speaks of; None while its original has not arrived."""
+    seen: set[str] = set()
+    line = by_id.get(line_id)
+    while line is not None and line.id not in seen:
+        if line.change is ChangeKind.CREATED or line.replaces is None:
+            return line.id if line.change is ChangeKind.CREATED else None
+        seen.add(line.id)
+        line = by_id.get(line.replaces)
+    return None
+
+
+def _facts(lines: Iterable[LifeEvent]) -> dict[str, list[LifeEvent]]:
+    """Lines by the root of their fact; orphans stand under their own id."""
+    by_id = {line.id: line for line in lines}
+    facts: dict[str, list[LifeEvent]] = {}
+    for line in by_id.values():
+        facts.setdefault(root_of(by_id, line.id) or line.id, []).append(line)
+    return facts
+
+
+def _stand(lines: tuple[LifeEvent, ...], lateness: Lateness | None) -> tuple[LiveEvent, ...]:
+    if all(line.change is ChangeKind.CREATED for line in lines):
+        return tuple(
+            [
+                LiveEvent(line.id, line, position(line), line.ended_at)
+                for line in lines
+                if lateness is None or not lateness.is_exceeded(line, line.occurred_at)
+            ]
+        )
+    by_id = {line.id: line for line in lines}
+    standing = []
+    for root, fact in _facts(lines).items():
+        in_time = [line for line in fact if lateness is None or not is_late(by_id, line, lateness)]
+        live = _standing(root, in_time)
+        if live is not None:
+            standing.append(live)
+    return tuple(sorted(standing, key=lambda live: live.at))
+
+
+def is_late(by_id: Mapping[str, LifeEvent], line: LifeEvent, lateness: Lateness) -> bool:
+    """Whether a line came too late (`rules.md`, Meaning 7).
+
+    An annulment or an end is judged by the event it names, a correction by the earlier of both.
+
+    Args:
+        by_id: lines of the same person by id.
+        line: the line.
+        lateness: how late it may be.
+    """
+    named = by_id.get(line.replaces) if line.replaces is not None else None
+    if named is None:
+        return lateness.is_exceeded(line, line.occurred_at)
+    if line.change is ChangeKind.CORRECTED:
+        return lateness.is_exceeded(line, min(line.occurred_at, named.occurred_at))
+    return lateness.is_exceeded(line, named.occurred_at)
+
+
+def _standing(root: str, fact: list[LifeEvent]) -> LiveEvent | None:
+    """What the lines of one fact say together; None if it never was, or is not known yet."""
+    if not any(line.id == root and line.change is ChangeKind.CREATED for line in fact):
+        return None
+    if any(line.change is ChangeKind.ANNULLED for line in fact):
+        return None
+    corrections = [line for line in fact if line.change is ChangeKind.CORRECTED]
+    content = max(corrections, key=_latest) if corrections else next(line for line in fact if line.id == root)
+    ends = [line for line in fact if line.change is ChangeKind.ENDED]
+    end = max(ends, key=_latest, default=None)
+    is_ended = end is not None and (not corrections or _latest(end) > _latest(content))
+    return LiveEvent(root, content, position(content), end.ended_at if is_ended and end else content.ended_at)
+
+
+def _latest(line: LifeEvent) -> tuple[int, int, str]:
+    return (line.recorded_at, line.arrival, line.id)
+
+
+def pack(timeline: Timeline) -> bytes:
+    """The timeline as bytes, for a store; `unpack` gives it back."""
+    lines = [
+        (
+            *(x.id, x.type, x.person, x.household, x.area, x.agency, x.feed, x.occurred_at, x.recorded_at, x.arrival),
+            *(x.heard, x.change, x.replaces, x.ended_at, x.attributes.decode("latin-1")),
+        )
+        for x in timeline.lines
+    ]
+    return orjson.dumps((lines, timeline.since, sorted(timeline.forgotten), dict(timeline.resume)))
+
+
+def unpack(data: bytes) -> Timeline:
+    """Reads what `pack` wrote."""
+    lines, since, forgotten, resume = orjson.loads(data)
+    places: dict[str, Position] = {name: (p[0], p[1], p[2], p[3]) for name, p in resume.items()}
+    return Timeline(tuple(_line(parts) for parts in lines), since, frozenset(forgotten), places)
+
+
+def _line(parts: list[Any]) -> LifeEvent:
+    parts[11] = ChangeKind(parts[11])
+    parts[14] = parts[14].encode("latin-1")
+    return LifeEvent(*parts)

@@ -1,0 +1,57 @@
+"""The `headwater` command: one module per group of sub-commands, joined here.
+
+Each module offers `app`, a `typer.Typer`, or plain functions registered below. A `UserError`
+becomes two plain lines on standard error and its exit code; no traceback reaches a user for bad
+input.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from streams.cli import broker, contracts, identity, person, rules
+from streams.cli.demo import demo
+from streams.cli.offers import offers
+from streams.cli.settings import settings_command
+from streams.cli.simulate import simulate
+from streams.cli.up import up
+from streams.cli.verify import verify
+from streams.errors import UserError
+
+app = typer.Typer(
+    name="headwater",
+    help="Life events in, one joined-up offer per household out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(demo)
+app.command()(up)
+app.add_typer(broker.app, name="broker")
+app.command()(simulate)
+app.add_typer(contracts.app, name="contracts")
+app.add_typer(rules.app, name="rules")
+app.command()(offers)
+app.add_typer(person.app, name="person")
+app.add_typer(identity.app, name="identity")
+app.command()(verify)
+app.command("settings")(settings_command)
+
+
+def main() -> None:
+    """Runs the command line; the console script `headwater`."""
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        typer.echo(f"headwater: {error.problem}", err=True)
+        typer.echo(f"  remedy: {error.remedy}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

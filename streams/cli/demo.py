@@ -1,0 +1,171 @@
+"""`headwater demo`: everything on the embedded broker, with a summary worth reading."""
+
+from __future__ import annotations
+
+import json as json_module
+import signal
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from streams.composition import Platform, case_db_url
+from streams.demo.comparison import Comparison
+from streams.demo.play import Demo, Played
+from streams.settings import Settings, load
+from streams.stages.supervisor import Supervisor
+
+SHOWN = 5
+
+
+def demo(
+    history: Annotated[Path, typer.Option(help="Folder written by `headwater simulate`.")],
+    once: Annotated[bool, typer.Option("--once", help="End after the summary.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the summary to this file as JSON.")] = None,
+) -> int:
+    """Plays a simulated town through the whole platform and compares the offers with the truth.
+
+    Ends with 0 when the accounting adds up and every expected offer, and no other, was made.
+
+    Example: headwater demo --history .headwater/demo-history --once
+    """
+    console = Console()
+    settings = load()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with _progress(console) as bars:
+        demo = Demo(settings, history, _say(console), _advance(bars))
+        with demo.running() as (platform, supervisor):
+            played = demo.play(platform, supervisor)
+            bars.stop()
+            _print(console, played, platform)
+            if json is not None:
+                json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
+            if not once:
+                _stay(console, demo.settings, platform, supervisor)
+    return 0 if played.is_right else 1
+
+
+def summary(played: Played) -> dict[str, Any]:
+    """The summary for scripts; stable (see `docs/interfaces.md`)."""
+    account, comparison = played.accounting, played.comparison
+    offers = {"expected": 0, "found": sum(account.offers.values()), "missing": 0, "extra": 0}
+    if comparison is not None:
+        offers = {
+            "expected": comparison.expected,
+            "found": comparison.found,
+            "missing": len(comparison.missing),
+            "extra": len(comparison.extra),
+        }
+    return {
+        "events": {
+            "in": account.received,
+            "processed": account.processed,
+            "duplicate": account.duplicate,
+            "rejected": account.rejected,
+            "pending": account.pending,
+        },
+        "situations": account.situations,
+        "offers": offers,
+        "suppressed": dict(sorted(account.suppressed.items())),
+        "seconds": round(played.seconds, 1),
+    }
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+
+
+def _say(console: Console) -> Any:
+    return lambda what: console.print(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/dim]  {what}", highlight=False)
+
+
+def _advance(bars: Progress) -> Any:
+    tasks: dict[str, Any] = {}
+
+    def advance(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=max(total, 1))
+        bars.update(tasks[stage], completed=done, total=max(total, 1))
+
+    return advance
+
+
+def _print(console: Console, played: Played, platform: Platform) -> None:
+    account = played.accounting
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    for number, text in (
+        (account.received, f"events of {len(platform.deployment.contracts)} feeds came in, of these"),
+        (account.processed, f"  processed ({account.withheld} withheld: granted to no purpose)"),
+        (account.duplicate, "  duplicates, taken for what they are"),
+        (account.rejected, f"  rejected to dead letters ({played.poisoned} were spoiled on purpose)"),
+        (account.pending, "  pending"),
+        (account.situations, f"situations found and standing ({account.held} still in their hold)"),
+        (account.review, "late beyond what their rule accepts: to be reviewed by a person"),
+        (sum(account.offers.values()), "joined-up offers: " + _listed(account.offers)),
+        (sum(account.suppressed.values()), "situations suppressed: " + _listed(account.suppressed)),
+    ):
+        table.add_row(f"{number:,}", text)
+    console.print()
+    console.print(table, highlight=False)
+    console.print()
+    for equation in account.equations:
+        sign = "[green]=[/green]" if equation.holds else "[bold red]is not[/bold red]"
+        console.print(
+            f"  {equation.left} {equation.left_count:,} {sign} {equation.right_count:,} {equation.right}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    console.print()
+    _print_comparison(console, played.comparison)
+    console.print(f"played in {played.seconds:.1f} s, stages restarted {played.restarts} times", highlight=False)
+
+
+def _listed(counts: Any) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
+
+
+def _print_comparison(console: Console, comparison: Comparison | None) -> None:
+    if comparison is None:
+        console.print("no ground truth beside this history: offers were not compared")
+        return
+    if comparison.is_equal:
+        console.print(
+            f"[green]ground truth:[/green] all {comparison.expected:,} expected offers were made, and no other; "
+            "every suppression is the expected one",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        return
+    console.print(
+        f"[bold red]ground truth:[/bold red] {comparison.expected:,} offers expected, {comparison.found:,} found, "
+        f"{len(comparison.missing):,} missing, {len(comparison.extra):,} extra; suppressions "
+        f"{len(comparison.suppressed_missing):,} missing, {len(comparison.suppressed_extra):,} extra",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    for name in ("missing", "extra", "suppressed_missing", "suppressed_extra"):
+        for facts in getattr(comparison, name)[:SHOWN]:
+            console.print(f"  {name.replace('_', ' ')}: {facts}", highlight=False, soft_wrap=True)
+
+
+def _stay(console: Console, settings: Settings, platform: Platform, supervisor: Supervisor) -> None:
+    console.print()
+    console.print("The platform keeps running; Ctrl-C stops it.")
+    console.print(f"  Kafka           {platform.bootstrap}", highlight=False)
+    console.print(f"  case database   {case_db_url(settings)}", highlight=False, soft_wrap=True)
+    console.print(f"  offers          HEADWATER_DATA={settings.data} .venv/bin/headwater offers", highlight=False, soft_wrap=True)
+    console.print(f"  logs            {settings.data / 'logs'}", highlight=False, soft_wrap=True)
+    try:
+        while True:
+            supervisor.watch()
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        console.print()

@@ -1,0 +1,227 @@
+"""`headwater rules`: checks, tests and runs rules on a laptop; no broker, no database."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import orjson
+import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+import infra
+import processors.rules
+from processors.civil_time import Calendar, parse_instant
+from processors.events import EventType
+from processors.rules.check import Deployment
+from processors.rules.examples import Result, run_examples, says
+from processors.rules.lines import BadLine, Line, json_attributes, run
+from processors.rules.load import load
+from processors.rules.model import Problem
+from processors.rules.ruleset import RuleSet
+from streams.errors import UserError, WrongUse
+
+app = typer.Typer(help="Rules: check them, test their examples, run them over events.", no_args_is_help=True)
+
+LIBRARY = Path(processors.rules.__path__[0]) / "library"
+DEMO_CATALOGUE = Path(infra.__path__[0]) / "demo" / "catalogue.yaml"
+
+Paths = Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; the shipped rules if left out.")]
+Catalogue = Annotated[
+    str, typer.Option(help="Catalogue of event types: a file; `none` for experiments; `demo`: the shipped town's.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
+
+
+@app.command("check")
+def check_rules(paths: Paths = None, catalogue: Catalogue = "demo", as_json: AsJson = False) -> None:
+    """Checks rules: form, names, types, limits, no harm, examples. Exit 1 if any problem is found.
+
+    Example: headwater rules check rules/
+    """
+    loaded = _load(paths, catalogue)
+    problems = loaded if isinstance(loaded, list) else []
+    for problem in problems:
+        typer.echo(_json_problem(problem) if as_json else str(problem))
+    if problems:
+        raise typer.Exit(1)
+    if not as_json:
+        assert isinstance(loaded, RuleSet)
+        typer.echo(f"{len(loaded.rules)} rules, no problem")
+
+
+def _json_problem(problem: Problem) -> str:
+    fields = {"file": problem.file, "line": problem.line, "problem": problem.problem, "remedy": problem.remedy}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+@app.command("test")
+def test_rules(paths: Paths = None, catalogue: Catalogue = "demo", as_json: AsJson = False) -> None:
+    """Runs the examples the rules carry. Exit 1 if one does not hold.
+
+    Example: headwater rules test rules/eviction-risk.yaml
+    """
+    rules = _usable(RuleSet.load(_documents(paths), _deployment(catalogue), json_attributes))
+    results = list(run_examples(rules))
+    for result in results:
+        typer.echo(_json_result(result) if as_json else _result(result))
+    failed = sum(not result.is_holding for result in results)
+    if not as_json:
+        typer.echo(f"{len(results) - failed} of {len(results)} examples hold")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _result(result: Result) -> str:
+    where = f"{result.rule.file}:{result.example.line}: {result.example.name}"
+    if result.is_holding:
+        return f"ok      {where}"
+    return f"FAILED  {where}: expected `{says(result.example.expect)}`, got `{result.problem or says(result.days)}`"
+
+
+def _json_result(result: Result) -> str:
+    fields: dict[str, Any] = {"rule": result.rule.name, "version": result.rule.version, "example": result.example.name}
+    fields |= {"ok": result.is_holding, "expected": says(result.example.expect)}
+    return json.dumps(fields | {"got": result.problem or says(result.days)}, ensure_ascii=False)
+
+
+@app.command("run")
+def run_rules(
+    rules: Annotated[Path, typer.Argument(help="Rule file or folder.")],
+    events: Annotated[str, typer.Option(help="JSON lines, in order of arrival; `-` reads standard input.")],
+    until: Annotated[str | None, typer.Option(help="Where the clock ends: RFC 3339 or a date.")] = None,
+    catalogue: Catalogue = "demo",
+    as_json: AsJson = False,
+) -> None:
+    """Decides over events in a file and prints each decision as a JSON line.
+
+    Example: headwater rules run rules/ --events events.jsonl --until 2026-12-31
+    """
+    del as_json  # the output is JSON lines in any case
+    ruleset = _usable(_load([rules], catalogue))
+    end = _end(until, ruleset.calendar)
+    source = sys.stdin if events == "-" else _open(Path(events))
+    with source:
+        try:
+            for decision in run(ruleset, _parsed(source), end):
+                typer.echo(json.dumps(decision, ensure_ascii=False))
+        except BadLine as error:
+            raise UserError(f"{events}:{error.number}: {error.problem}", error.remedy) from None
+
+
+def _end(until: str | None, calendar: Calendar) -> int | None:
+    if until is None:
+        return None
+    moment = parse_instant(until, calendar)
+    if moment is None:
+        raise WrongUse(f"`--until {until}` is no time", "write 2026-12-31 or 2026-12-31T12:00:00Z")
+    return moment
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        return path.open(encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be read: {error.strerror}", "name a file of JSON lines, or `-`") from None
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[Line]:
+    """Objects of the lines; an empty line is passed as a clock that does not move."""
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise BadLine(number, f"not JSON: {error.msg}", "write one JSON object a line") from None
+        if not isinstance(value, dict):
+            raise BadLine(number, "no JSON object", 'write {"id": ..., "type": ..., ...}')
+        yield value
+
+
+def _usable(loaded: RuleSet | list[Problem]) -> RuleSet:
+    if isinstance(loaded, RuleSet):
+        return loaded
+    first, *more = loaded
+    others = f" (and {len(more)} more)" if more else ""
+    problem = f"{first.file}:{first.line}: {first.problem}{others}"
+    raise UserError(problem, f"{first.remedy}; see `headwater rules check`")
+
+
+def _load(paths: list[Path] | None, catalogue: str) -> RuleSet | list[Problem]:
+    return load(_documents(paths), _deployment(catalogue), json_attributes)
+
+
+def _documents(paths: list[Path] | None) -> dict[str, str]:
+    files: list[Path] = []
+    for path in paths or [LIBRARY]:
+        if path.is_dir():
+            files += sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+        else:
+            files.append(path)
+    if not files:
+        raise WrongUse("no rule file found", "name a rule file, or a folder with .yaml files")
+    return {str(path): _read(path) for path in files}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{path} cannot be read: {error}", "name a file in UTF-8, or a folder") from None
+
+
+def _deployment(catalogue: str) -> Deployment:
+    if catalogue == "none":
+        return Deployment()
+    path = DEMO_CATALOGUE if catalogue == "demo" else Path(catalogue)
+    return Deployment(catalogue=read_catalogue(_read(path), str(path)))
+
+
+def read_catalogue(text: str, name: str) -> dict[str, EventType]:
+    """Reads a catalogue: `job_lost: {title, attributes, help_seeking, benefit_receipt}`, one entry a type.
+
+    The entries may stand under `types:`.
+
+    Args:
+        text: YAML.
+        name: of the file, for messages.
+
+    Raises:
+        WrongUse: it is no catalogue.
+    """
+    remedy = "write a block with `title` and `attributes` for each type"
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise WrongUse(f"{name} is not YAML: {str(error).splitlines()[0]}", "correct it") from None
+    types = document.get("types", document) if isinstance(document, dict) else None
+    if not isinstance(types, dict):
+        raise WrongUse(f"{name} is no catalogue", remedy)
+    return {str(key): _event_type(str(key), entry, name, remedy) for key, entry in types.items()}
+
+
+def _event_type(key: str, entry: object, name: str, remedy: str) -> EventType:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("attributes") or {}, Mapping):
+        raise WrongUse(f"{name}: the entry `{key}` is no block", remedy)
+    return EventType(
+        name=key,
+        title=_title(entry.get("title", key)),
+        attributes={str(field): _kind(kind) for field, kind in (entry.get("attributes") or {}).items()},
+        is_help_seeking=bool(entry.get("help_seeking", False)),
+        is_benefit_receipt=bool(entry.get("benefit_receipt", False)),
+    )
+
+
+def _title(title: object) -> str:
+    """A text, or the first of a map by language."""
+    return str(next(iter(title.values()), "")) if isinstance(title, Mapping) else str(title)
+
+
+def _kind(kind: object) -> str:
+    """`number`, or the longer form `{type: number, ...}`."""
+    return str(kind.get("type", "string")) if isinstance(kind, Mapping) else str(kind)

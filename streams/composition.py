@@ -1,0 +1,232 @@
+"""The composition root: builds what a process runs from the settings, once.
+
+Nothing else connects parts to each other; parts name what they need as parameters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import infra
+from processors.civil_time import Calendar
+from processors.offers.policy import ContactPolicy
+from processors.rules.check import Deployment as RuleDeployment
+from processors.rules.ruleset import RuleSet
+from schemas.codec import Codec, decode_attributes, internal_codec
+from schemas.deployment import Deployment, DeploymentFault
+from schemas.publishing import register_contract
+from schemas.registry import FolderRegistry, Registry
+from sinks.case_db import CaseStore, CaseStoreUnavailable, connect, upgrade
+from streams import topics
+from streams.broker import bootstrap as broker_address
+from streams.errors import Unreachable, WrongUse
+from streams.register import open_register
+from streams.settings import Settings
+from streams.stages.correlate import CorrelateContext, CorrelateTask
+from streams.stages.deliver import DeliverTask
+from streams.stages.intake import IntakeContext, IntakeTask
+from streams.stages.plan import PlanContext, PlanTask
+from streams.stages.situations import SituationWriter
+from streams.stages.task import Stage, Task
+
+STAGES = ("intake", "correlate", "plan", "deliver")
+"""Stages in the order in which an event passes them."""
+
+DEMO = Path(infra.__file__).parent / "demo"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts that follow from the settings alone; each is built when first needed."""
+
+    settings: Settings
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment folder, checked.
+
+        Raises:
+            WrongUse: it has faults; every one is named.
+        """
+        return load_deployment(self.settings.deployment or DEMO)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The contracts folder as schema registry."""
+        registry = FolderRegistry()
+        for contract in self.deployment.contracts.values():
+            register_contract(contract, registry)
+        return registry
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Codec of the platform's own topics."""
+        return internal_codec(self.registry)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Zone and holidays of the deployment."""
+        return Calendar(self.deployment.zone.key, self.deployment.holidays)
+
+    @cached_property
+    def rules(self) -> RuleSet:
+        """The deployment's rules, checked.
+
+        Raises:
+            WrongUse: a rule has faults; every one is named with file and line.
+        """
+        loaded = RuleSet.load(self.deployment.rules, rule_deployment(self.deployment), decode_attributes)
+        if isinstance(loaded, RuleSet):
+            return loaded
+        faults = "\n  ".join(str(problem) for problem in loaded)
+        raise WrongUse(f"the rules have faults:\n  {faults}", "mend them; `headwater rules check` lists them again")
+
+    @cached_property
+    def bootstrap(self) -> str:
+        """Kafka's address; embedded or as the settings name it."""
+        return broker_address(self.settings)
+
+    @cached_property
+    def topics(self) -> tuple[topics.Topic, ...]:
+        """Every topic of the deployment."""
+        return topics.catalogue(self.deployment.contracts.values(), self.settings)
+
+
+def load_deployment(folder: Path) -> Deployment:
+    """Loads a deployment folder.
+
+    Raises:
+        WrongUse: it has faults; every one is named.
+    """
+    try:
+        return Deployment.load(folder)
+    except DeploymentFault as fault:
+        faults = "\n  ".join(str(problem) for problem in fault.problems)
+        raise WrongUse(f"the deployment folder has faults:\n  {faults}", "mend them, then start again") from None
+
+
+def rule_deployment(deployment: Deployment) -> RuleDeployment:
+    """A deployment as far as rules are checked against it."""
+    return RuleDeployment(
+        catalogue=deployment.catalogue,
+        purposes={purpose.id: purpose.types for purpose in deployment.purposes.values()},
+        teams=frozenset(deployment.teams),
+        services=frozenset(deployment.services),
+        calendar=Calendar(deployment.zone.key, deployment.holidays),
+    )
+
+
+def case_db_url(settings: Settings) -> str:
+    """SQLAlchemy URL of the case database."""
+    return settings.case_db or f"sqlite:///{settings.data.resolve() / 'cases.db'}"
+
+
+@contextmanager
+def case_store(settings: Settings) -> Iterator[CaseStore]:
+    """The case database, brought to its newest schema.
+
+    Raises:
+        Unreachable: it cannot be used; its address and the remedy are named.
+    """
+    try:
+        engine = connect(case_db_url(settings))
+        upgrade(engine)
+        store = CaseStore(engine)
+        try:
+            yield store
+        finally:
+            store.close()
+    except CaseStoreUnavailable as fault:
+        raise Unreachable(fault.problem, fault.remedy) from None
+
+
+@contextmanager
+def stage(name: str, settings: Settings) -> Iterator[tuple[Stage, str]]:
+    """Builds a stage and what it holds; gives it with Kafka's address.
+
+    Raises:
+        UserError: a dependency is unreachable, or settings or deployment are wrong.
+    """
+    platform = Platform(settings)
+    if name not in STAGES:
+        raise WrongUse(f"there is no stage `{name}`", f"name one of: {', '.join(STAGES)}")
+    topics.ensure(platform.bootstrap, platform.topics, settings)
+    with _BUILDERS[name](platform) as built:
+        yield built, platform.bootstrap
+
+
+@contextmanager
+def _intake(platform: Platform) -> Iterator[Stage]:
+    deployment, settings = platform.deployment, platform.settings
+    by_topic = {contract.topic: contract for contract in deployment.contracts.values()}
+    with open_register(settings, deployment.default_area) as register:
+        context = IntakeContext(
+            codec=platform.codec,
+            registry=platform.registry,
+            register=register,
+            granted=deployment.granted_types,
+            core_partitions=settings.core_partitions,
+            source_partitions=settings.event_partitions,
+            wall=wall_ms,
+        )
+
+        def task(topic: str, partition: int) -> Task:
+            return IntakeTask(by_topic[topic], partition, context)
+
+        yield Stage("intake", tuple(sorted(by_topic)), task)
+
+
+@contextmanager
+def _correlate(platform: Platform) -> Iterator[Stage]:
+    settings = platform.settings
+    context = CorrelateContext(
+        bootstrap=platform.bootstrap,
+        codec=platform.codec,
+        rules=platform.rules,
+        feeds=frozenset(platform.deployment.contracts),
+        is_wall=settings.clock == "wall",
+        situations=SituationWriter(
+            codec=platform.codec,
+            rules=platform.rules,
+            language=platform.deployment.languages[0],
+            partitions=settings.core_partitions,
+        ),
+        core_partitions=settings.core_partitions,
+    )
+    yield Stage("correlate", (topics.LIFE_EVENTS,), lambda _topic, partition: CorrelateTask(partition, context))
+
+
+@contextmanager
+def _plan(platform: Platform) -> Iterator[Stage]:
+    context = PlanContext(platform.bootstrap, platform.codec, _policy(platform.deployment))
+    yield Stage("plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context))
+
+
+@contextmanager
+def _deliver(platform: Platform) -> Iterator[Stage]:
+    with case_store(platform.settings) as store:
+        yield Stage("deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store))
+
+
+def _policy(deployment: Deployment) -> ContactPolicy:
+    day = 86_400_000
+    c = deployment.contact
+    return ContactPolicy(c.open_for_ms // day, c.cool_down_ms // day, c.most_offers, c.within_ms // day)
+
+
+_BUILDERS: dict[str, Callable[[Platform], object]] = {
+    "intake": _intake,
+    "correlate": _correlate,
+    "plan": _plan,
+    "deliver": _deliver,
+}
+
+
+def wall_ms() -> int:
+    """The machine's clock, ms since the epoch."""
+    return time.time_ns() // 1_000_000

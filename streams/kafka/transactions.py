@@ -1,0 +1,150 @@
+"""Exactly once out: outputs and the input position in one Kafka transaction.
+
+One producer per input partition, its `transactional.id` named after the stage and that partition:
+whoever takes the partition over calls `init_transactions` and thereby fences every earlier holder,
+a zombie included. Does not retry what librdkafka calls fatal: the worker ends and is started anew,
+state is folded from the log again.
+
+Source: KIP-98 (exactly once delivery and transactional messaging), KIP-447.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from streams.errors import Unreachable
+from streams.kafka.clients import client_config
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to send; `partition` is always chosen by the stage, never by a client's partitioner."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A committed input position.
+
+    Attributes:
+        offset: next record to read; the oldest there is when the group never committed here.
+        note: what the stage asked to keep with it, for instance up to when the feed was heard.
+    """
+
+    offset: int
+    note: str
+
+
+class Committer:
+    """Commits outputs and the position of one input partition, atomically."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, partition: int) -> None:
+        self._source = (topic, partition)
+        # Its generation stays -1, which the broker always accepts: fencing is by transactional.id.
+        self._group = Consumer(
+            {**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"}
+        )
+        self._producer = Producer(
+            {
+                **client_config(bootstrap),
+                "transactional.id": f"{group}|{topic}|{partition}",
+                "transaction.timeout.ms": 60_000,
+                # 7.5 ms a transaction instead of 101 ms at the default of 100.
+                "retry.backoff.ms": 5,
+                "linger.ms": 2,
+                "compression.type": "lz4",
+                "message.max.bytes": 4_000_000,
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
+        self._failures: list[KafkaError] = []
+
+    def open(self) -> Position:
+        """Fences earlier holders of the partition, then reads the committed position."""
+        self._producer.init_transactions(30)
+        (committed,) = self._group.committed([TopicPartition(*self._source)], timeout=30)
+        if committed.error is not None:
+            raise KafkaException(committed.error)
+        if committed.offset >= 0:
+            return Position(committed.offset, committed.metadata or "")
+        oldest, _newest = self._group.get_watermark_offsets(TopicPartition(*self._source), timeout=30)
+        return Position(oldest, "")
+
+    def commit(self, outgoing: Iterable[Outgoing], offset: int, note: str = "") -> None:
+        """Sends `outgoing` and commits `offset` with `note`, all or nothing.
+
+        Raises:
+            KafkaException: nothing is committed; the caller must end and start anew.
+        """
+        self._producer.begin_transaction()
+        for record in outgoing:
+            self._send(record)
+        position = TopicPartition(*self._source, offset, note)
+        self._producer.send_offsets_to_transaction([position], self._group.consumer_group_metadata(), 30)
+        self._commit()
+
+    def close(self) -> None:
+        """Aborts what is open and lets go of the connections."""
+        self._group.close()
+        self._producer.purge()
+        self._producer.flush(1)
+
+    def _send(self, record: Outgoing) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    partition=record.partition,
+                    key=record.key,
+                    value=record.value,
+                    headers=list(record.headers) if record.headers else None,
+                    on_delivery=self._on_delivery,
+                )
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def _commit(self) -> None:
+        self._producer.poll(0)
+        while True:
+            try:
+                self._producer.commit_transaction(60)
+            except KafkaException as error:
+                if error.args[0].retriable():
+                    continue
+                raise
+            break
+        if self._failures:
+            raise KafkaException(self._failures[0])
+
+    def _on_delivery(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self._failures.append(error)
+
+
+def require_reachable(bootstrap: str) -> None:
+    """Checks that a broker answers.
+
+    Raises:
+        Unreachable: none does; names the address.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    try:
+        AdminClient(client_config(bootstrap)).list_topics(timeout=10)
+    except KafkaException:
+        raise Unreachable(
+            f"Kafka at {bootstrap} does not answer",
+            "start it with `headwater broker start`, or correct HEADWATER_KAFKA",
+        ) from None

@@ -1,0 +1,1 @@
+"""Schema changes of the identity register, run by `streams.register.schema`."""

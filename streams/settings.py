@@ -1,0 +1,73 @@
+"""Every setting of the platform, read once from the environment.
+
+Nothing else reads the environment. `load()` reports every fault at once; `headwater settings`
+lists names, meanings and defaults from the field descriptions below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import WrongUse
+
+
+class Settings(BaseSettings):
+    """One frozen object, built once by the composition root and handed to whoever needs it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    kafka: str | None = Field(
+        None, description="Bootstrap servers of the Kafka cluster; unset: the embedded Apache Kafka is used."
+    )
+    broker_port: int | None = Field(
+        None, ge=1024, le=65535, description="Port of the embedded broker; unset: a free one, kept over restarts."
+    )
+    data: Path = Field(
+        Path(".headwater"), description="Folder for everything this machine keeps: broker data, databases, keys, logs."
+    )
+    cache: Path = Field(
+        Path.home() / ".cache" / "headwater",
+        description="Folder for what is resolved once and can be resolved again: the broker's Java archives.",
+    )
+    deployment: Path | None = Field(
+        None, description="Deployment folder (contracts, rules, purposes, teams, ...); unset: the shipped demo town."
+    )
+    case_db: str | None = Field(
+        None, description="SQLAlchemy URL of the case database; unset: SQLite `cases.db` in the data folder."
+    )
+    register_db: str | None = Field(
+        None, description="SQLAlchemy URL of the identity register; unset: SQLite `register.db` in the data folder."
+    )
+    register_key_file: Path | None = Field(
+        None, description="File with the identity register's secret (32 bytes, base64); unset: made in the data folder."
+    )
+    clock: Literal["wall", "feeds"] = Field(
+        "wall", description="What `now` is: `wall` the machine's clock, `feeds` the smallest mark of all feeds (demo, replay)."
+    )
+    event_partitions: int = Field(2, ge=1, le=512, description="Partitions of each agency topic, when Headwater creates it.")
+    core_partitions: int = Field(4, ge=1, le=512, description="Partitions of the internal topics, when Headwater creates them.")
+    replication: int = Field(1, ge=1, le=5, description="Replication factor of topics Headwater creates.")
+    worker: str = Field("1", description="Name of this worker within its stages; two workers of one stage need two names.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+
+def load() -> Settings:
+    """Reads the settings from the environment.
+
+    Raises:
+        WrongUse: one or more settings are wrong; every fault is named in one message.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = ", ".join(
+            f"HEADWATER_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise WrongUse(f"wrong settings: {faults}", "correct them; `headwater settings` lists each with its meaning") from None

@@ -1,0 +1,205 @@
+"""Correlate: life events of a person become decisions of the rules, and situations for plan.
+
+One task per partition of `life-events.v1` holds the timelines and ledgers of its persons. Each line
+is put on the timeline and decided at once; deadlines are decided when the clock passes them. The
+clock is data (`HEADWATER_CLOCK`): under `feeds` the smallest mark of all feeds, under `wall` the
+append time of the log while there is work and the machine's clock when there is none.
+
+State is a fold of `life-events.v1` (timelines) and of the task's own partition of `decisions.v1`
+(ledgers); it is rebuilt from them on start. Never delays: the hold before contact is plan's.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from processors.decisions import Decision, DecisionKind
+from processors.events import Control, LifeEvent, Mark
+from processors.rules.decide import Heard, decide, judge_late, settle
+from processors.rules.ledger import EMPTY, Ledger, fold
+from processors.rules.ruleset import RuleSet
+from processors.timeline import Applied, Timeline, apply
+from schemas.codec import Codec, Unreadable
+from streams import topics
+from streams.kafka.log import read_partition
+from streams.kafka.transactions import Outgoing, Position
+from streams.stages.clock import MarkedClock
+from streams.stages.dead_letters import dead_letter
+from streams.stages.situations import SituationWriter
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Subject:
+    """What is held of one person."""
+
+    timeline: Timeline
+    ledger: Ledger
+    wake_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelateContext:
+    """What every correlate task of a worker shares."""
+
+    bootstrap: str
+    codec: Codec
+    rules: RuleSet
+    feeds: frozenset[str]
+    is_wall: bool
+    situations: SituationWriter
+    core_partitions: int
+
+
+class CorrelateTask:
+    """Correlation of the persons of one partition."""
+
+    def __init__(self, partition: int, context: CorrelateContext) -> None:
+        self._partition = partition
+        self._context = context
+        self._subjects: dict[str, Subject] = {}
+        self._due: list[tuple[int, str]] = []
+        self._clock = MarkedClock(context.feeds, is_wall=context.is_wall)
+        self._marked = 0
+
+    def open(self, position: Position) -> None:
+        """Folds timelines up to the committed position, ledgers to the end of the own decisions."""
+        context = self._context
+        if position.offset:
+            for message in read_partition(context.bootstrap, topics.LIFE_EVENTS, self._partition, position.offset):
+                self._fold_line(context.codec.decode(message.value()), message.timestamp()[1])
+        for message in read_partition(context.bootstrap, topics.DECISIONS, self._partition):
+            decision = context.codec.decode(message.value())
+            if isinstance(decision, Decision):
+                subject = self._subject(decision.person)
+                subject.ledger = fold(subject.ledger, decision)
+        for person, subject in self._subjects.items():
+            outcome = decide(context.rules, subject.timeline, subject.ledger, self._clock.heard, self._clock.now)
+            # Decisions found here, if any, are due to time that passed or to new rules; they are
+            # told by the first tick, inside a transaction.
+            self._wake(person, subject, self._clock.now if outcome.decisions else outcome.wake_at)
+
+    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+        """One chunk of raw records: decisions, situations, the own mark."""
+        outgoing: list[Outgoing] = []
+        for record in records:
+            try:
+                outgoing += self._line(record)
+            except Exception as error:  # noqa: BLE001 - one person's fault must not stop the neighbours
+                log.error("correlate fault", offset=record.offset, error=type(error).__name__, exc_info=error)
+                outgoing.append(dead_letter(record, "correlate", "fault", type(error).__name__))
+        return [*outgoing, *self._mark()]
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """Lets the clock move and decides what became due."""
+        if is_idle:
+            self._clock.idle()
+        return [*self._fire(), *self._mark()]
+
+    def note(self) -> str:
+        """Nothing: the log itself holds what is needed."""
+        return ""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _line(self, record: Any) -> list[Outgoing]:
+        value = self._context.codec.decode(record.value)
+        self._clock.append(record.timestamp)
+        match value:
+            case LifeEvent():
+                return self._event(value)
+            case Mark():
+                self._clock.mark(value)
+                return self._fire()
+            case Control():
+                return [self._context.situations.control(value)]
+            case Unreadable():
+                return [dead_letter(record, "correlate", "unreadable", value.why)]
+            case _:
+                return [dead_letter(record, "correlate", "unexpected", type(value).__name__)]
+
+    def _event(self, event: LifeEvent) -> list[Outgoing]:
+        subject = self._subject(event.person)
+        late = judge_late(self._context.rules, subject.timeline, event)
+        subject.timeline, applied = apply(subject.timeline, event)
+        if applied not in (Applied.APPLIED, Applied.ORPHAN):
+            return []
+        outgoing = [out for decision in late for out in self._told(subject, decision, event.recorded_at)]
+        return [*outgoing, *self._decide(event.person, subject, event.recorded_at)]
+
+    def _fire(self) -> list[Outgoing]:
+        """Decides for everyone whose time has come, earliest first."""
+        outgoing: list[Outgoing] = []
+        waiting: list[tuple[int, str]] = []
+        while self._due and self._due[0][0] <= self._clock.now:
+            wake_at, person = heapq.heappop(self._due)
+            subject = self._subjects[person]
+            if subject.wake_at != wake_at:
+                continue
+            outgoing += self._decide(person, subject, 0, waiting)
+        for entry in waiting:
+            heapq.heappush(self._due, entry)
+        return outgoing
+
+    def _decide(
+        self, person: str, subject: Subject, known_at: int, waiting: list[tuple[int, str]] | None = None
+    ) -> list[Outgoing]:
+        rules, clock = self._context.rules, self._clock
+        outcome = decide(rules, subject.timeline, subject.ledger, clock.heard, clock.now)
+        subject.ledger = outcome.ledger
+        outgoing = [out for decision in outcome.decisions for out in self._told(subject, decision, known_at)]
+        if outcome.decisions:
+            subject.timeline = settle(rules, subject.timeline, clock.heard, clock.now)
+        if waiting is not None and outcome.wake_at is not None and outcome.wake_at <= clock.now:
+            # A feed that could contradict is silent: look again when it was heard.
+            subject.wake_at = outcome.wake_at
+            waiting.append((outcome.wake_at, person))
+        else:
+            self._wake(person, subject, outcome.wake_at)
+        return outgoing
+
+    def _told(self, subject: Subject, decision: Decision, known_at: int) -> list[Outgoing]:
+        """A decision on the ledger and, unless it is for review, its situation for plan."""
+        told = replace(decision, known_at=max(decision.known_at, known_at))
+        ledger_line = Outgoing(
+            topics.DECISIONS,
+            self._partition,
+            f"{told.person}|{told.match}|{told.event or ''}".encode(),
+            self._context.codec.encode(told),
+        )
+        if told.kind is DecisionKind.LATE:
+            return [ledger_line]
+        return [ledger_line, self._context.situations.situation(told)]
+
+    def _mark(self) -> Iterable[Outgoing]:
+        if self._clock.now <= self._marked:
+            return ()
+        self._marked = self._clock.now
+        return self._context.situations.marks(self._partition, self._context.core_partitions, self._marked)
+
+    def _fold_line(self, value: object, appended: int) -> None:
+        self._clock.append(appended)
+        if isinstance(value, LifeEvent):
+            subject = self._subject(value.person)
+            subject.timeline, _ = apply(subject.timeline, value)
+        elif isinstance(value, Mark):
+            self._clock.mark(value)
+
+    def _subject(self, person: str) -> Subject:
+        subject = self._subjects.get(person)
+        if subject is None:
+            subject = self._subjects[person] = Subject(Timeline(), EMPTY)
+        return subject
+
+    def _wake(self, person: str, subject: Subject, wake_at: int | None) -> None:
+        if wake_at is not None and wake_at != subject.wake_at:
+            heapq.heappush(self._due, (wake_at, person))
+        subject.wake_at = wake_at
+

@@ -1,0 +1,25 @@
+"""Dead letters: the original bytes, and the reason in Kafka Connect's headers; no personal data in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.kafka.transactions import Outgoing
+from streams.topics import dead_letters
+
+
+def dead_letter(record: Any, stage: str, reason: str, detail: str) -> Outgoing:
+    """A record as it came, addressed to the stage's dead-letter topic.
+
+    Source: Kafka Connect, `errors.deadletterqueue.context.headers.enable` (header names).
+    """
+    context = {
+        "__connect.errors.topic": record.topic,
+        "__connect.errors.partition": str(record.partition),
+        "__connect.errors.offset": str(record.offset),
+        "__connect.errors.stage": stage,
+        "__connect.errors.exception.class.name": reason,
+        "__connect.errors.exception.message": detail,
+    }
+    headers = [*(record.headers or ()), *((name, value.encode()) for name, value in context.items())]
+    return Outgoing(dead_letters(record.topic, stage), 0, record.key, record.value, headers)

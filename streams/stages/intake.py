@@ -1,0 +1,221 @@
+"""Intake: an agency's bytes become canonical life events of pseudonymous persons.
+
+Contract -> canonical events -> purpose gate -> identity register -> `life-events.v1`, with marks of
+time; what fails goes to `<topic>.intake.dlq` with its original bytes and the reason; every chunk
+leaves a receipt. Keeps no state but up to when its source partition was heard, which travels with
+the committed position.
+
+Does not decide what is a duplicate (correlate does, by id) and draws no conclusion about a person.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from processors.events import LifeEvent, Mark
+from processors.identity.identifiers import fault_of
+from schemas.codec import Codec
+from schemas.contract import Contract
+from schemas.outcomes import Heartbeat, Mapped, MappedEvent, Rejection, RejectionReason
+from schemas.reading import intake_record
+from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
+from schemas.registry import Registry
+from streams import topics
+from streams.kafka.transactions import Outgoing, Position
+from streams.register import PersonRequest, Register, Resolved
+from streams.stages.dead_letters import dead_letter
+
+log = structlog.get_logger()
+
+MARK_EVERY_S = 1.0
+
+Reading = Mapped | Heartbeat | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeContext:
+    """What every intake task of a worker shares.
+
+    Attributes:
+        granted: event types some purpose was granted; others are withheld.
+        core_partitions: partitions of the internal topics.
+        source_partitions: partitions of each agency topic.
+        wall: the machine's clock, ms; only to refuse dates in the future.
+    """
+
+    codec: Codec
+    registry: Registry
+    register: Register
+    granted: frozenset[str]
+    core_partitions: int
+    source_partitions: int
+    wall: Callable[[], int]
+
+
+class IntakeTask:
+    """Intake of one partition of one agency topic."""
+
+    def __init__(self, contract: Contract, partition: int, context: IntakeContext) -> None:
+        self._contract = contract
+        self._partition = partition
+        self._context = context
+        self._heard = 0
+        self._marked = 0
+        self._last_mark = 0.0
+
+    def open(self, position: Position) -> None:
+        """Takes up from when the source was heard up to."""
+        self._heard = int(position.note or 0)
+
+    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+        """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
+        if not records:
+            return []
+        readings = [self._read(record) for record in records]
+        events, withheld = self._events(records, readings)
+        return [
+            *map(self._life_event, events),
+            *self._dead_letters(records, readings),
+            self._receipt(records, readings, withheld, len(events)),
+            *self._marks_if_due(),
+        ]
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """The mark that was held back, once its second is over."""
+        del is_idle
+        return self._marks_if_due()
+
+    def note(self) -> str:
+        """Up to when the source partition was heard, ms."""
+        return str(self._heard)
+
+    def close(self) -> None:
+        """Nothing to let go of; the register belongs to the worker."""
+
+    def _read(self, record: Any) -> Reading:
+        context = self._context
+        try:
+            reading = intake_record(
+                self._contract, context.registry, record.key, record.value, record.headers, context.wall()
+            )
+            return _refused_identity(reading) or reading
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the neighbours
+            log.error("intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, exc_info=error)
+            return Rejection(RejectionReason.UNMAPPABLE, f"fault of the platform: {type(error).__name__}")
+
+    def _events(self, records: Sequence[Any], readings: Sequence[Reading]) -> tuple[list[LifeEvent], int]:
+        """Life events in order of arrival, and how many records were withheld whole."""
+        drafts: list[tuple[MappedEvent, int, int]] = []
+        requests: list[PersonRequest] = []
+        withheld = 0
+        for record, reading in zip(records, readings, strict=True):
+            if isinstance(reading, Heartbeat):
+                self._heard = max(self._heard, reading.up_to)
+            elif isinstance(reading, Mapped):
+                granted = [event for event in reading.events if event.type in self._context.granted]
+                withheld += bool(reading.events) and not granted
+                roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
+                drafts += [(event, record.offset, self._heard) for event in granted]
+                requests += [_person_request(event, roles) for event in granted]
+                self._heard = max([self._heard, *(event.recorded_at for event in reading.events)])
+        resolved = self._context.register.resolve(requests) if requests else []
+        events = [
+            self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)
+        ]
+        return events, withheld
+
+    def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
+        return LifeEvent(
+            id=event.id,
+            type=event.type,
+            person=who.person,
+            household=who.household,
+            area=who.area,
+            agency=self._contract.agency,
+            feed=self._contract.feed,
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
+            arrival=offset * self._context.source_partitions + self._partition,
+            heard=heard,
+            change=event.change,
+            replaces=event.replaces,
+            ended_at=event.ended_at,
+            attributes=event.attributes,
+        )
+
+    def _life_event(self, event: LifeEvent) -> Outgoing:
+        return Outgoing(
+            topics.LIFE_EVENTS,
+            topics.partition_of(event.person, self._context.core_partitions),
+            f"{event.person}|{event.id}".encode(),
+            self._context.codec.encode(event),
+        )
+
+    def _dead_letters(self, records: Sequence[Any], readings: Sequence[Reading]) -> list[Outgoing]:
+        return [
+            dead_letter(record, "intake", reading.reason, reading.detail)
+            for record, reading in zip(records, readings, strict=True)
+            if isinstance(reading, Rejection)
+        ]
+
+    def _receipt(
+        self, records: Sequence[Any], readings: Sequence[Reading], withheld: int, events_made: int
+    ) -> Outgoing:
+        rejected = tuple(
+            RejectedRecord(record.offset, _event_id(record), reading.reason, reading.detail)
+            for record, reading in zip(records, readings, strict=True)
+            if isinstance(reading, Rejection)
+        )
+        heartbeats = sum(isinstance(reading, Heartbeat) for reading in readings)
+        receipt = Receipt(
+            agency=self._contract.agency,
+            feed=self._contract.feed,
+            topic=self._contract.topic,
+            partition=self._partition,
+            first_offset=records[0].offset,
+            last_offset=records[-1].offset,
+            counts=ReceiptCounts(
+                processed=len(records) - len(rejected) - heartbeats,
+                withheld=withheld,
+                rejected=len(rejected),
+                heartbeats=heartbeats,
+            ),
+            events_made=events_made,
+            rejected=rejected,
+            at=self._context.wall(),
+        )
+        key = f"{self._contract.feed}|{self._partition}".encode()
+        return Outgoing(topics.receipts(self._contract.agency), 0, key, self._context.codec.encode(receipt))
+
+    def _marks_if_due(self) -> list[Outgoing]:
+        if self._heard == self._marked or time.monotonic() - self._last_mark < MARK_EVERY_S:
+            return []
+        self._marked, self._last_mark = self._heard, time.monotonic()
+        mark = Mark(self._contract.feed, self._partition, self._context.source_partitions, self._heard)
+        key = f"mark|{mark.feed}|{mark.partition}".encode()
+        value = self._context.codec.encode(mark)
+        return [Outgoing(topics.LIFE_EVENTS, p, key, value) for p in range(self._context.core_partitions)]
+
+
+def _person_request(event: MappedEvent, roles: dict[str, int]) -> PersonRequest:
+    joins = roles.get(event.joins_household_of) if event.joins_household_of else None
+    return PersonRequest(event.person_ids, event.occurred_at, joins)
+
+
+def _refused_identity(reading: Reading) -> Rejection | None:
+    """The rejection of a record with a person none of whose ids can be used."""
+    for event in reading.events if isinstance(reading, Mapped) else ():
+        faults = [fault_of(scheme, value) for scheme, value in event.person_ids]
+        if all(faults):
+            return Rejection(RejectionReason.MISSING_PERSON, f"{event.role}: {faults[0] if faults else 'no id'}")
+    return None
+
+
+def _event_id(record: Any) -> str | None:
+    named = next((value for name, value in record.headers or () if name == "ce_id" and value), None)
+    return named.decode(errors="replace") if named else None

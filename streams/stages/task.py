@@ -1,0 +1,52 @@
+"""What a stage is made of: a task per input partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from streams.kafka.transactions import Outgoing, Position
+
+
+class Task(Protocol):
+    """The work on one input partition. Called by one thread, in order; holds the state of the partition.
+
+    A task that raises ends the worker: state in memory may then differ from what was committed, so
+    it is folded from the log again on the next start.
+    """
+
+    def open(self, position: Position) -> None:
+        """Restores the state that belongs to the committed `position`."""
+
+    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+        """Works on raw records in offset order (aiokafka's `ConsumerRecord`s); returns what to send."""
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """Called about once a second; `is_idle` when nothing waited since the last tick."""
+
+    def note(self) -> str:
+        """What to keep with the committed position, at most a few dozen characters."""
+
+    def close(self) -> None:
+        """Lets go of what the task holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage as the worker runs it.
+
+    Attributes:
+        name: `intake`, `correlate`, ...; the consumer group is `headwater-<name>`.
+        topics: input topics.
+        task: makes the task of one input partition (topic, partition).
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    task: Callable[[str, int], Task]
+
+    @property
+    def group(self) -> str:
+        """Consumer group and prefix of transactional ids."""
+        return f"headwater-{self.name}"

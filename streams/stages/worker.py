@@ -1,0 +1,193 @@
+"""Runs one stage as a Faust worker.
+
+Faust brings group membership, fetching and the agent; positions, commits and state are ours:
+
+1. On assignment, each partition's earlier holder is fenced and the committed position read; the task
+   folds its state up to it.
+2. A chunk that does not begin at the task's position (fetched before a rebalance, dropped by Faust)
+   is not worked on; the consumer seeks back.
+3. Outputs and the new position are committed in one transaction; only then is the chunk acknowledged.
+4. Whatever raises ends the process with a code other than 0; `streams.stages.supervisor` starts it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from streams.kafka.chunks import Chunk, ChunkTransport
+from streams.kafka.transactions import Committer, Outgoing
+from streams.settings import Settings
+from streams.stages.task import Stage, Task
+
+log = structlog.get_logger()
+
+CHUNK_RECORDS = 5000
+TICK_S = 1.0
+
+
+class _RawSchema(faust.Schema[Any, Any]):
+    """Hands keys and values over as they are: Faust's own decoding acknowledges and drops what it cannot decode."""
+
+    def loads_key(self, _app: Any, message: Any, **_: Any) -> Any:
+        return message.key
+
+    def loads_value(self, _app: Any, message: Any, **_: Any) -> Any:
+        return message.value
+
+
+class PartitionWork:
+    """One assigned partition: its task, its committer and its position."""
+
+    def __init__(self, task: Task, committer: Committer) -> None:
+        self._task = task
+        self._committer = committer
+        self.position = 0
+        self._is_idle = True
+
+    def open(self) -> None:
+        """Fences earlier holders and restores the task's state."""
+        committed = self._committer.open()
+        self._task.open(committed)
+        self.position = committed.offset
+
+    def take(self, chunk: Chunk) -> bool:
+        """Works on a chunk and commits; False when it does not begin at the task's position."""
+        if chunk.before != self.position:
+            return False
+        self._is_idle = False
+        outgoing = self._task.process(chunk.records)
+        self._commit(outgoing, chunk.after)
+        return True
+
+    def tick(self) -> None:
+        """Lets time pass; sends what became due."""
+        is_idle, self._is_idle = self._is_idle, True
+        outgoing = self._task.tick(is_idle)
+        if outgoing:
+            self._commit(outgoing, self.position)
+
+    def close(self) -> None:
+        """Ends the work on this partition."""
+        self._task.close()
+        self._committer.close()
+
+    def _commit(self, outgoing: list[Outgoing], position: int) -> None:
+        self._committer.commit(outgoing, position, self._task.note())
+        self.position = position
+
+
+class StageWorker:
+    """A Faust application for one stage."""
+
+    def __init__(self, stage: Stage, bootstrap: str, settings: Settings) -> None:
+        self._stage = stage
+        self._bootstrap = bootstrap
+        self._work: dict[TP, PartitionWork] = {}
+        self.app = self._new_app(settings)
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
+        worker = faust.Worker(
+            self.app, loglevel="ERROR", redirect_stdouts=False, console_port=None, daemon=True, quiet=True
+        )
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as end:
+            if end.code:
+                raise
+
+    def _new_app(self, settings: Settings) -> faust.App:
+        worker = f"{self._stage.name}-{settings.worker}"
+        folder = settings.data / "faust" / worker
+        folder.mkdir(parents=True, exist_ok=True)
+        app = faust.App(
+            self._stage.group,
+            broker=f"kafka://{self._bootstrap.split(',')[0]}",
+            autodiscover=False,
+            datadir=str(folder),
+            web_enabled=False,
+            canonical_url=f"http://{worker}",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=worker,
+            broker_session_timeout=10.0,
+            broker_heartbeat_interval=2.0,
+            broker_request_timeout=30.0,
+            broker_max_poll_interval=300.0,
+            broker_max_poll_records=CHUNK_RECORDS,
+            stream_buffer_maxsize=2,
+            stream_wait_empty=False,
+        )
+        app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop)
+        topic = app.topic(*self._stage.topics, schema=_RawSchema(), acks=False)
+        app.agent(topic, name=self._stage.name)(self._consume)
+        app.timer(interval=TICK_S)(self._tick)
+        app.on_partitions_assigned.connect(self._on_assigned)
+        app.on_partitions_revoked.connect(self._on_revoked)
+        return app
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            tp: TP = event.message.tp
+            try:
+                work = self._work.get(tp)
+                # Without work the partition is not open yet, or no longer ours.
+                if work is not None and not work.take(event.value):
+                    await self.app.consumer.seek(tp, work.position)
+            except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
+                self._end(error)
+            event.ack()
+
+    async def _tick(self) -> None:
+        try:
+            for work in list(self._work.values()):
+                work.tick()
+                await asyncio.sleep(0)
+        except BaseException as error:  # noqa: BLE001 - see _consume
+            self._end(error)
+
+    async def _on_assigned(self, _app: Any, assigned: Iterable[TP], **_: Any) -> None:
+        try:
+            missing = sorted(tp for tp in assigned if tp not in self._work)
+            # Fencing waits for the broker half a second each: side by side, off the event loop.
+            opened = await asyncio.gather(*(asyncio.to_thread(self._open, tp) for tp in missing))
+            for tp, work in zip(missing, opened, strict=True):
+                self._work[tp] = work
+                # Faust fetches as soon as it is assigned; what it handed over meanwhile was dropped.
+                await self.app.consumer.seek(tp, work.position)
+        except BaseException as error:  # noqa: BLE001 - see _consume
+            self._end(error)
+
+    async def _on_revoked(self, _app: Any, revoked: Iterable[TP], **_: Any) -> None:
+        for tp in revoked:
+            work = self._work.pop(tp, None)
+            if work is not None:
+                work.close()
+
+    def _open(self, tp: TP) -> PartitionWork:
+        started = time.monotonic()
+        committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
+        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer)
+        work.open()
+        log.info(
+            "partition opened",
+            stage=self._stage.name, topic=tp.topic, partition=tp.partition,
+            position=work.position, seconds=round(time.monotonic() - started, 2),
+        )  # fmt: skip
+        return work
+
+    def _end(self, error: BaseException) -> None:
+        """Leaves at once: nothing uncommitted may be followed by a commit."""
+        log.error("stage ends to start anew", stage=self._stage.name, error=type(error).__name__, exc_info=error)
+        sys.stderr.flush()
+        os._exit(70)

@@ -1,0 +1,149 @@
+"""Every topic of the platform: name, key, partitions, retention, cleanup; created and checked at start.
+
+`headwater topics` prints this table. Agencies' topics follow from the deployment's contracts.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from schemas.contract import Contract
+from streams.errors import UserError
+from streams.kafka.clients import client_config
+from streams.kafka.transactions import require_reachable
+from streams.settings import Settings
+
+LIFE_EVENTS = "life-events.v1"
+CONTROLS = "controls.v1"
+DECISIONS = "decisions.v1"
+SITUATIONS = "situations.v1"
+OFFERS = "offers.v1"
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is created.
+
+    Attributes:
+        key: what its records are keyed by, in words.
+        meaning: what it holds, in words.
+        config: topic settings that differ from the broker's.
+    """
+
+    name: str
+    partitions: int
+    key: str
+    meaning: str
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Partition of a person, household or area: CRC-32, the same for every writer and reader.
+
+    >>> partition_of("a", 4) == partition_of("a", 4)
+    True
+    """
+    return zlib.crc32(key.encode()) % partitions
+
+
+def dead_letters(topic: str, stage: str) -> str:
+    """Name of a stage's dead-letter topic."""
+    return f"{topic}.{stage}.dlq"
+
+
+def receipts(agency: str) -> str:
+    """Name of an agency's receipts topic."""
+    return f"receipts.{agency}"
+
+
+def catalogue(contracts: Iterable[Contract], settings: Settings) -> tuple[Topic, ...]:
+    """All topics of a deployment, agencies' first."""
+    contracts = list(contracts)
+    agencies = sorted({contract.agency for contract in contracts})
+    return (
+        *(topic for contract in contracts for topic in _of_contract(contract, settings)),
+        *(_receipts(agency) for agency in agencies),
+        *_core(settings.core_partitions),
+    )
+
+
+def _of_contract(contract: Contract, settings: Settings) -> tuple[Topic, Topic]:
+    return (
+        Topic(
+            contract.topic, settings.event_partitions, "the agency's own",
+            f"life events as {contract.agency} sends them", _kept(7),
+        ),
+        Topic(
+            dead_letters(contract.topic, "intake"), 1, "as received",
+            "records intake could not take, original bytes, reason in headers", _kept(30),
+        ),
+    )  # fmt: skip
+
+
+def _receipts(agency: str) -> Topic:
+    return Topic(receipts(agency), 1, "feed|partition", f"what became of the records of {agency}", _kept(30))
+
+
+def _core(partitions: int) -> tuple[Topic, ...]:
+    compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS)}
+    return (
+        Topic(LIFE_EVENTS, partitions, "person|record id", "canonical life events, marks of time, controls", compacted),
+        Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
+        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
+        Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),
+        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and correlate's clock", _kept(400)),
+        Topic(dead_letters(SITUATIONS, "plan"), 1, "as received", "what plan could not take", _kept(30)),
+        Topic(OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted),
+        Topic(dead_letters(OFFERS, "deliver"), 1, "as received", "what deliver could not take", _kept(30)),
+    )
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+def ensure(bootstrap: str, topics: Iterable[Topic], settings: Settings) -> None:
+    """Creates what is missing and checks what is there.
+
+    Raises:
+        Unreachable: the broker does not answer.
+        UserError: a topic exists with another number of partitions, or may not be created.
+    """
+    require_reachable(bootstrap)
+    wanted = list(topics)
+    admin = AdminClient(client_config(bootstrap))
+    present = admin.list_topics(timeout=10).topics
+    _check_partitions(wanted, {name: len(found.partitions) for name, found in present.items()})
+    missing = [topic for topic in wanted if topic.name not in present]
+    if missing:
+        _create(admin, missing, settings.replication)
+
+
+def _check_partitions(wanted: Iterable[Topic], present: dict[str, int]) -> None:
+    for topic in wanted:
+        found = present.get(topic.name, topic.partitions)
+        if found != topic.partitions:
+            raise UserError(
+                f"topic {topic.name} has {found} partitions, this deployment expects {topic.partitions}",
+                "set HEADWATER_EVENT_PARTITIONS and HEADWATER_CORE_PARTITIONS to what the cluster has, or use another cluster",
+            )
+
+
+def _create(admin: AdminClient, topics: list[Topic], replication: int) -> None:
+    asked = admin.create_topics([NewTopic(t.name, t.partitions, replication, config=t.config) for t in topics])
+    for name, outcome in asked.items():
+        try:
+            outcome.result(timeout=60)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise UserError(
+                    f"topic {name} cannot be created: {error.args[0].str()}",
+                    "create it by hand as `headwater topics` prints it, or grant the right to create topics",
+                ) from None

@@ -1,0 +1,339 @@
+"""What every identity register does, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, func, make_url, select
+
+from processors.identity.identifiers import POPULATION
+from streams.errors import Unreachable, UserError, WrongUse
+from streams.register import PersonRequest, open_register
+from streams.register.tables import (
+    VERSION_TABLE,
+    access_log,
+    alias,
+    doubtful_link,
+    metadata,
+    person,
+)
+from streams.settings import Settings
+
+NOW = 1_700_000_000_000
+
+
+def ask(*ids, at=NOW, joins=None):
+    return PersonRequest(tuple(("nin", one) for one in ids), at, joins)
+
+
+def home(number, *people, area="north", street="Elm Street 1"):
+    members = [
+        {"person": f"P-{one}", "name": f"Zebedee {one}", "born": "1980-02-03", "ids": [["nin", f"9-{one}"]]}
+        for one in people
+    ]
+    return {
+        "household": f"H-{number}",
+        "area": area,
+        "address": {"street": street},
+        "language": "nl",
+        "members": members,
+    }
+
+
+class RegisterSuite:
+    """Inherited by one class per database, which gives the fixture `address`."""
+
+    @pytest.fixture
+    def settings(self, address, tmp_path):
+        return Settings(data=tmp_path / "data", register_db=address)
+
+    @pytest.fixture
+    def register(self, settings):
+        with open_register(settings, now=lambda: NOW) as register:
+            yield register
+
+    @pytest.fixture
+    def rows(self, settings, register):
+        url = make_url(settings.register_db or f"sqlite:///{settings.data / 'register.db'}")
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(url)
+        yield lambda query: self._rows(engine, query)
+        engine.dispose()
+
+    @staticmethod
+    def _rows(engine, query):
+        with engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def test_a_person_is_found_again_however_the_id_is_written(self, register):
+        first, second = register.resolve([ask("12.34-5"), ask("12345 ")])
+        assert first == second
+        assert len(first.person) == 32
+        assert first.area == "default"
+        assert register.resolve([ask("12345", at=0)]) == [first]
+
+    def test_people_of_a_chunk_stay_apart(self, register):
+        resolved = register.resolve([ask(str(number)) for number in range(300)])
+        assert len({one.person for one in resolved}) == len({one.household for one in resolved}) == 300
+
+    def test_a_person_stays_the_same_over_a_restart(self, register, settings):
+        before = register.resolve([ask("1")])
+        with open_register(settings) as again:
+            assert again.resolve([ask("1")]) == before
+
+    def test_an_unknown_id_beside_a_known_one_becomes_an_alias(self, register, rows):
+        (known,) = register.resolve([ask("1")])
+        assert register.resolve([ask("2", "1")]) == [known]
+        assert register.resolve([ask("2")]) == [known]
+        assert rows(select(doubtful_link)) == []
+
+    def test_ids_of_two_persons_are_never_merged_but_recorded(self, register, rows):
+        first, second = register.resolve([ask("1"), ask("2")])
+        for _ in range(2):
+            assert register.resolve([ask("1", "2")]) == [first]
+        assert register.resolve([ask("2")]) == [second]
+        (doubt,) = rows(select(doubtful_link))
+        assert (doubt.kept, doubt.other, doubt.scheme) == (first.person, second.person, "nin")
+
+    def test_a_newborn_joins_its_mother(self, register):
+        register.load_population([home(1, 1)])
+        child, mother = register.resolve([ask("77", joins=1), ask("9-1")])
+        assert child.household == mother.household
+        assert child.area == "north"
+        assert register.resolve([ask("77")]) == [child]
+
+    def test_two_workers_make_one_person(self, settings, register):
+        start = Barrier(2)
+
+        def work(number):
+            with open_register(settings) as own:
+                found = []
+                for chunk in range(15):
+                    start.wait()
+                    ids = [f"c{chunk}n{one}" for one in range(40)]
+                    order = ids if number else ids[::-1]
+                    resolved = own.resolve([ask(one, f"x{one}") for one in order])
+                    found.append(dict(zip(order, resolved, strict=True)))
+                return found
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(work, range(2))
+        assert first == second
+
+    def test_workers_that_race_leave_nobody_behind(self, settings, register, rows):
+        self.test_two_workers_make_one_person(settings, register)
+        persons, aliases = rows(select(person.c.key)), rows(select(alias.c.person).distinct())
+        assert sorted(persons) == sorted(aliases)
+        assert len(persons) == 600
+
+    def test_registers_that_open_a_new_database_at_once(self, settings):
+        def work(_):
+            with open_register(settings) as own:
+                return own.resolve([ask("1")])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert len({one[0] for one in pool.map(work, range(4))}) == 1
+
+    def test_loading_twice_changes_nothing(self, register, rows):
+        lines = [home(1, 1, 2), home(2, 3)]
+        first = register.load_population(lines)
+        assert (first.households_new, first.persons_new, first.faulty) == (2, 3, 0)
+        before = {table: sorted(map(repr, rows(select(table)))) for table in metadata.sorted_tables}
+        second = register.load_population(lines)
+        assert (second.households_new, second.households_changed, second.households_unchanged) == (0, 0, 2)
+        assert {table: sorted(map(repr, rows(select(table)))) for table in metadata.sorted_tables} == before
+
+    def test_faulty_lines_are_named_and_the_rest_is_loaded(self, register):
+        report = register.load_population([home(1, 1), None, "{", {"household": "H-9"}, home(1, 4), home(2, 2)])
+        assert [fault.line for fault in report.faults] == [3, 4, 5]
+        assert (report.lines, report.faulty, report.households_new) == (5, 3, 2)
+
+    def test_somebody_known_by_events_gets_the_household_of_the_population(self, register):
+        (before,) = register.resolve([ask("9-1")])
+        register.load_population([home(1, 1, 2)])
+        after, other = register.resolve([ask("9-1"), ask("9-2", at=-1)])
+        assert after.person == before.person
+        assert after.household == other.household != before.household
+        assert after.area == "north"
+
+    def test_the_household_is_the_one_at_the_time(self, settings, register):
+        register.load_population([home(1, 1, 2), home(2, 3)])
+        with open_register(settings, now=lambda: NOW + 1000) as later:
+            report = later.load_population([home(1, 1), home(2, 3, 2)])
+        assert report.households_changed == 2
+        ids = ("9-1", "9-3")
+        old, new = (one.household for one in register.resolve([ask(one) for one in ids]))
+        times = (0, NOW + 999, NOW + 1000, NOW + 9999)
+        found = register.resolve([ask("9-2", at=at) for at in times])
+        assert [one.household for one in found] == [old, old, new, new]
+
+    def test_two_persons_of_the_file_sharing_an_id_stay_two(self, register, rows):
+        one, two = home(1, 1), home(2, 2)
+        two["members"][0]["ids"] = [["nin", "9-1"]]
+        for lines in ([one, two], [one], [two]):
+            report = register.load_population(lines)
+        assert report.persons_new == 0
+        assert len(register.look_up([(POPULATION, "P-1"), (POPULATION, "P-2")])) == 2
+        assert len(set(register.look_up([(POPULATION, "P-1"), (POPULATION, "P-2")]).values())) == 2
+        assert len(rows(select(doubtful_link))) == 1
+
+    def test_an_identity_is_shown_only_after_it_was_logged(self, register, rows):
+        register.load_population([home(1, 1)])
+        key = register.look_up([("nin", "91")])[("nin", "91")]
+        identity = register.reveal(key, "case worker 7", "returned letter")
+        assert (identity.name, identity.born, identity.language) == ("Zebedee 1", "1980-02-03", "nl")
+        assert identity.address == {"street": "Elm Street 1"}
+        assert identity.ids == (("nin", "91"), (POPULATION, "P-1"))
+        assert "Zebedee" not in repr(identity)
+        (entry,) = rows(select(access_log))
+        assert (entry.by, entry.purpose, entry.person, entry.at) == (
+            "case worker 7",
+            "returned letter",
+            key,
+            NOW,
+        )
+
+    def test_a_read_of_nobody_is_logged_too_and_one_without_purpose_is_refused(self, register, rows):
+        with pytest.raises(UserError):
+            register.reveal("0" * 32, "me", "curious")
+        assert rows(select(func.count()).select_from(access_log)) == [(1,)]
+        with pytest.raises(WrongUse):
+            register.reveal("0" * 32, "me", " ")
+
+    def test_a_new_address_replaces_the_old_one(self, settings, register):
+        register.load_population([home(1, 1)])
+        with open_register(settings, now=lambda: NOW + 5) as later:
+            later.load_population([home(1, 1, street="Oak Street 2")])
+            key = later.look_up([("nin", "91")])[("nin", "91")]
+            assert later.reveal(key, "me", "test").address == {"street": "Oak Street 2"}
+
+    def test_facts_hold_no_identity(self, register):
+        register.load_population([home(1, 1)])
+        key = register.look_up([("nin", "91")])[("nin", "91")]
+        facts = register.describe(key)
+        assert facts.schemes == ("nin", POPULATION)
+        assert not any(word in repr(facts) for word in ("Zebedee", "Elm", "P-1"))
+        assert register.describe("0" * 32) is None
+
+    def test_looking_up_makes_nobody(self, register, rows):
+        assert register.look_up([("nin", "5"), ("nin", " ")]) == {}
+        assert rows(select(person)) == []
+
+    def test_a_request_without_a_usable_id_is_a_programming_error(self, register, rows):
+        with pytest.raises(ValueError, match="no usable id"):
+            register.resolve([ask("1"), ask(" - ")])
+        assert rows(select(person)) == []
+
+    def test_merges_are_followed(self, register, rows):
+        old, new = register.resolve([ask("1"), ask("2")])
+        with register._database.writing() as connection:
+            connection.execute(person.update().where(person.c.key == old.person).values(merged_into=new.person))
+        assert register.resolve([ask("1")]) == [new]
+
+    def test_nothing_identifying_is_stored_in_the_clear(self, register, rows):
+        register.load_population([home(1, 1)])
+        register.resolve([ask("4455667788")])
+        stored = b"".join(
+            value if isinstance(value, bytes) else str(value).encode()
+            for table in metadata.sorted_tables
+            for row in rows(select(table))
+            for value in row
+        )
+        assert not [word for word in (b"Zebedee", b"Elm", b"P-1", b"H-1", b"4455667788") if word in stored]
+
+    def test_another_key_is_refused(self, settings, register, tmp_path):
+        other = tmp_path / "other.key"
+        other.write_bytes(base64.b64encode(b"x" * 32))
+        with pytest.raises(WrongUse, match="made with another key") as refused:
+            open_register(settings.model_copy(update={"register_key_file": other}))
+        assert "restore" in refused.value.remedy
+
+    def test_a_lost_key_is_not_replaced(self, settings, register):
+        (settings.data / "register.key").unlink()
+        with pytest.raises(WrongUse, match="is missing"):
+            open_register(settings)
+        assert not (settings.data / "register.key").exists()
+
+    def test_a_damaged_key_is_refused(self, settings, register):
+        (settings.data / "register.key").write_bytes(b"c2hvcnQ=")
+        with pytest.raises(WrongUse, match="32 bytes"):
+            open_register(settings)
+
+    def test_the_key_is_readable_for_its_owner_only(self, settings, register):
+        assert stat.S_IMODE((settings.data / "register.key").stat().st_mode) == 0o600
+
+    def test_entries_cannot_be_swapped(self, register):
+        register.load_population([home(1, 1), home(2, 2)])
+        one, two = register.look_up([("nin", "91"), ("nin", "92")]).values()
+        with register._database.writing() as connection:
+            sealed = connection.scalar(select(person.c.sealed).where(person.c.key == one))
+            connection.execute(person.update().where(person.c.key == two).values(sealed=sealed))
+        with pytest.raises(WrongUse, match="cannot be decrypted"):
+            register.reveal(two, "me", "test")
+
+    def test_the_migrations_make_the_tables(self, register):
+        with register._database.reading() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            assert compare_metadata(context, metadata) == []
+
+    def test_closing_twice(self, register):
+        register.close()
+        register.close()
+
+
+class TestSqlite(RegisterSuite):
+    @pytest.fixture
+    def address(self):
+        return None
+
+    def test_the_file_holds_no_name_and_no_id(self, settings, register):
+        register.load_population([home(number, number) for number in range(50)])
+        register.resolve([ask("4455667788")])
+        files = [path for path in settings.data.iterdir() if path.name.startswith("register.db")]
+        raw = b"".join(path.read_bytes() for path in files)
+        assert len(raw) > 20_000
+        assert not [word for word in (b"Zebedee", b"Elm Street", b"P-1", b"H-1", b"4455667788") if word in raw]
+
+    def test_the_file_is_readable_for_its_owner_only(self, settings, register):
+        register.resolve([ask("1")])
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in settings.data.iterdir()}
+        assert modes == {0o600}
+
+    def test_a_database_that_cannot_be_opened(self, tmp_path):
+        with pytest.raises(Unreachable, match="nowhere") as refused:
+            open_register(Settings(data=tmp_path, register_db=f"sqlite:///{tmp_path}/nowhere/register.db"))
+        assert refused.value.exit_code == 3
+
+    def test_a_read_only_database(self, settings, register):
+        address = f"sqlite:///file:{settings.data}/register.db?mode=ro&uri=true"
+        with (
+            pytest.raises(Unreachable),
+            open_register(settings.model_copy(update={"register_db": address})) as own,
+        ):
+            own.resolve([ask("1")])
+
+    def test_a_wrong_address_is_not_repeated(self, tmp_path):
+        for address in ("mysql://u:geheim@h/d", "geheim"):
+            with pytest.raises(WrongUse) as refused:
+                open_register(Settings(data=tmp_path, register_db=address))
+            assert "geheim" not in str(refused.value)
+
+
+class TestPostgresql(RegisterSuite):
+    @pytest.fixture
+    def address(self, postgres_database):
+        return postgres_database
+
+    def test_the_password_is_not_shown(self, tmp_path):
+        address = "postgresql://somebody:geheim@127.0.0.1:1/nowhere"
+        with pytest.raises(Unreachable) as refused:
+            open_register(Settings(data=tmp_path, register_db=address))
+        assert "127.0.0.1:1" in refused.value.problem
+        assert "geheim" not in str(refused.value)

@@ -1,0 +1,263 @@
+"""Plan under anything: any chunking, interleaving, repetition, withdrawal, replacement, opt-out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.events import Control, ControlKind
+from processors.offers.model import (
+    OfferRecord,
+    OfferState,
+    Reason,
+    Situation,
+    SituationKind,
+    SituationMark,
+    Urgency,
+)
+from processors.offers.plan import PlanInput, advance
+from processors.offers.policy import DAY_MS, ContactPolicy
+from processors.offers.state import PartitionState
+
+patient = settings(deadline=None)
+"""A busy machine is no fault of plan's."""
+
+policies = st.builds(
+    ContactPolicy,
+    open_for_days=st.integers(1, 12),
+    cool_down_days=st.integers(0, 12),
+    cap_offers=st.integers(1, 3),
+    cap_within_days=st.integers(1, 60),
+)
+
+
+def situation(kind: SituationKind, match: str, where: int, *, known: int, hold: int, replaces: str | None) -> Situation:
+    household = f"h{where}"
+    return Situation(
+        kind, match, "rule", 1, "Title", f"p{where}-{len(match) % 2}", household, f"a{where % 2}",
+        completed_at=known * DAY_MS, known_at=known * DAY_MS, ripe_at=(known + hold) * DAY_MS,
+        respond_by=(known + hold) * DAY_MS, replaces=replaces, services=(f"s{known % 3}",),
+        urgency=list(Urgency)[known % 3], lead=f"t{known % 2}", explanation=match,
+    )  # fmt: skip
+
+
+@st.composite
+def stories(draw: st.DrawFn, where: int = 0) -> list[Situation | Control]:
+    """What correlate may say of one household, in the order in which it says it (known_at ascending)."""
+    lines: list[Situation | Control] = []
+    live: list[str] = []
+    day = 0
+    for number in range(draw(st.integers(1, 12))):
+        day += draw(st.integers(0, 9))
+        what = draw(st.sampled_from(["match", "match", "match", "withdraw", "replace", "restore", "opt-out", "opt-in"]))
+        hold = draw(st.integers(0, 10))
+        if what in {"opt-out", "opt-in"}:
+            person = f"p{where}-{draw(st.integers(0, 1))}"
+            lines.append(Control(ControlKind(what), person, f"h{where}", f"a{where % 2}", day * DAY_MS))
+            continue
+        match = f"{where}-{number}" + "x" * draw(st.integers(0, 1))
+        old = draw(st.sampled_from(live)) if live and what != "match" else None
+        if old is not None:
+            lines.append(situation(SituationKind.WITHDRAWN, old, where, known=day, hold=0, replaces=None))
+            live.remove(old)
+        if old is not None and what == "restore":
+            lines.append(situation(SituationKind.MATCHED, old, where, known=day, hold=hold, replaces=None))
+            live.append(old)
+        elif old is None or what == "replace":
+            lines.append(situation(SituationKind.MATCHED, match, where, known=day, hold=hold, replaces=old))
+            live.append(match)
+    return lines
+
+
+def known(line: Situation | Control) -> int:
+    return line.at if isinstance(line, Control) else line.known_at
+
+
+def in_time(lines: Iterable[Situation | Control], every: int = 1) -> list[PlanInput]:
+    """One source saying those lines, with a mark of the day before each of them and one at the end."""
+    inputs: list[PlanInput] = []
+    for number, line in enumerate(sorted(lines, key=known)):
+        if number % every == 0:
+            inputs.append(SituationMark(0, 1, known(line) - 1))
+        inputs.append(line)
+    return [*inputs, SituationMark(0, 1, 1000 * DAY_MS)]
+
+
+def play(policy: ContactPolicy, inputs: Sequence[PlanInput]) -> list[OfferRecord]:
+    return advance(policy, PartitionState(), inputs)[1]
+
+
+def by_household(records: Iterable[OfferRecord]) -> dict[str, list[OfferRecord]]:
+    found: dict[str, list[OfferRecord]] = defaultdict(list)
+    for record in records:
+        found[record.household].append(record)
+    return found
+
+
+anything = st.lists(
+    st.one_of(
+        st.builds(
+            situation,
+            st.sampled_from(SituationKind),
+            st.sampled_from(["m", "nx", "o", "px"]),
+            st.integers(0, 2),
+            known=st.integers(0, 40),
+            hold=st.integers(0, 10),
+            replaces=st.sampled_from([None, "m", "nx"]),
+        ),
+        st.builds(
+            lambda kind, where, day: Control(kind, f"p{where}-1", f"h{where}", f"a{where % 2}", day * DAY_MS),
+            st.sampled_from(ControlKind),
+            st.integers(0, 2),
+            st.integers(0, 40),
+        ),
+        st.builds(lambda source, day: SituationMark(source, 2, day * DAY_MS), st.integers(0, 1), st.integers(0, 90)),
+    ),
+    max_size=40,
+)
+
+
+@patient
+@given(policies, anything, st.data())
+def test_any_chunking_and_restart_gives_the_same(
+    policy: ContactPolicy, inputs: list[PlanInput], data: st.DataObject
+) -> None:
+    whole, expected = advance(policy, PartitionState(), inputs)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(inputs)), max_size=5)))
+    state, records = PartitionState(), []
+    for start, end in pairwise([0, *cuts, len(inputs)]):
+        state = PartitionState.restore(json.loads(json.dumps(state.snapshot())))
+        state, more = advance(policy, state, inputs[start:end])
+        records += more
+    assert records == expected
+    assert state.snapshot() == whole.snapshot()
+
+
+@patient
+@given(policies, anything)
+def test_limits_hold_whatever_arrives(policy: ContactPolicy, inputs: list[PlanInput]) -> None:
+    for records in by_household(play(policy, inputs)).values():
+        _check_limits(policy, records)
+        _check_versions(records)
+
+
+def _check_versions(records: list[OfferRecord]) -> None:
+    assert [each.at for each in records] == sorted(each.at for each in records)
+    versions: dict[str, list[int]] = defaultdict(list)
+    for record in records:
+        versions[record.offer].append(record.version)
+    versions.pop("", None)
+    assert all(each == list(range(1, len(each) + 1)) for each in versions.values())
+
+
+def _check_limits(policy: ContactPolicy, records: list[OfferRecord]) -> None:
+    current: str | None = None
+    contacts: list[int] = []
+    quiet_until = -1
+    for record in records:
+        if record.state is OfferState.SUPPRESSED:
+            continue
+        assert current in {None, record.offer}, "two open offers in one household"
+        current = record.offer if record.state is OfferState.OPEN else None
+        if record.version == 1:
+            assert record.at >= quiet_until
+            assert sum(each > record.at - policy.cap_within_ms for each in contacts) < policy.cap_offers
+        if record.state is OfferState.OPEN:
+            assert record.opened_at <= record.at < record.closes_at
+            assert record.situations
+        if record.state is OfferState.LAPSED:
+            assert record.at >= record.closes_at
+            contacts.append(record.opened_at)
+            quiet_until = record.closes_at + policy.cool_down_ms
+
+
+@patient
+@given(policies, stories(), st.integers(1, 4))
+def test_every_match_has_one_fate(policy: ContactPolicy, story: list[Situation | Control], every: int) -> None:
+    """Matches never taken back nor restored: one record each; the others at most one per coming."""
+    records = play(policy, in_time(story, every))
+    comings = [each.match for each in story if isinstance(each, Situation) and each.kind is SituationKind.MATCHED]
+    withdrawn = {each.match for each in story if isinstance(each, Situation) and each.kind is SituationKind.WITHDRAWN}
+    seen: set[str] = set()
+    fates: dict[str, int] = defaultdict(int)
+    for record in records:
+        present = {each.match for each in record.situations}
+        is_news = record.state is OfferState.SUPPRESSED or record.cause in present - seen
+        if record.state is not OfferState.SUPPRESSED:
+            seen = present if record.state is OfferState.OPEN else set()
+        fates[record.cause] += record.cause != "" and is_news
+    for match in set(comings):
+        assert fates[match] <= comings.count(match)
+        if match not in withdrawn:
+            assert fates[match] == 1
+
+
+@patient
+@given(policies, stories(0), stories(1), stories(2), st.integers(1, 4))
+def test_neither_households_nor_areas_touch_each_other(
+    policy: ContactPolicy,
+    one: list[Situation | Control],
+    two: list[Situation | Control],
+    three: list[Situation | Control],
+    every: int,
+) -> None:
+    together = by_household(play(policy, in_time([*one, *two, *three], every)))
+    for household, story in (("h0", one), ("h1", two), ("h2", three)):
+        assert together.get(household, []) == play(policy, in_time(story))
+
+
+@patient
+@given(policies, stories(0), stories(1), st.data())
+def test_how_sources_interleave_does_not_matter(
+    policy: ContactPolicy, one: list[Situation | Control], two: list[Situation | Control], data: st.DataObject
+) -> None:
+    streams = [[_of_source(each, source) for each in in_time(story)] for source, story in enumerate((one, two))]
+    expected = play(policy, [*streams[0], *streams[1]])
+    mixed: list[PlanInput] = []
+    while streams[0] or streams[1]:
+        source = data.draw(st.sampled_from([each for each in (0, 1) if streams[each]]))
+        mixed.append(streams[source].pop(0))
+    assert play(policy, mixed) == expected
+
+
+def _of_source(item: PlanInput, source: int) -> PlanInput:
+    return (
+        dataclasses.replace(item, source_partition=source, source_partitions=2)
+        if isinstance(item, SituationMark)
+        else item
+    )
+
+
+@patient
+@given(policies, stories(), st.integers(1, 4))
+def test_redelivery_tells_nothing_new(policy: ContactPolicy, story: list[Situation | Control], every: int) -> None:
+    inputs = in_time(story, every)
+    records = play(policy, inputs)
+    assert records == play(policy, [each for item in inputs for each in (item, item)])
+
+
+@patient
+@given(policies, stories())
+def test_marks_in_any_rhythm_give_the_same(policy: ContactPolicy, story: list[Situation | Control]) -> None:
+    assert play(policy, in_time(story)) == play(policy, in_time(story, every=1000))
+
+
+@patient
+@given(policies, stories())
+def test_nobody_is_offered_anything_while_opted_out(policy: ContactPolicy, story: list[Situation | Control]) -> None:
+    """Seen at the end of each instant; of a yes and a no at one instant the no counts."""
+    words = [each for each in story if isinstance(each, Control)]
+    records = play(policy, in_time(story))
+    for record in {(each.offer, each.at): each for each in records}.values():
+        for offered in record.situations if record.state is OfferState.OPEN else ():
+            said = [(each.at, each.kind) for each in words if each.person == offered.person and each.at <= record.at]
+            assert not said or max(said)[1] is ControlKind.OPT_IN
+    for record in records:
+        if record.reason is Reason.OPTED_OUT:
+            assert any(each.at <= record.at for each in words)

@@ -1,0 +1,223 @@
+"""Plan, case by case: one household, a hold of 10 days, offers open for 28."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from processors.events import Control, ControlKind
+from processors.offers.model import OfferRecord, Reason, Situation, SituationKind, SituationMark, Urgency
+from processors.offers.plan import PlanInput, advance
+from processors.offers.policy import DAY_MS, ContactPolicy
+from processors.offers.state import PartitionState
+
+POLICY = ContactPolicy(open_for_days=28, cool_down_days=30, cap_offers=2, cap_within_days=365)
+
+
+def matched(match: str, known: int, hold: int = 10, **more: object) -> Situation:
+    """A situation known on that day and held for so many."""
+    plain = Situation(
+        SituationKind.MATCHED, match, "rule", 1, "Title", "p1", "h1", "a1",
+        completed_at=known * DAY_MS, known_at=known * DAY_MS, ripe_at=(known + hold) * DAY_MS,
+        respond_by=(known + hold + 5) * DAY_MS, services=("s1",), urgency=Urgency.NORMAL, lead="t1",
+        explanation=f"because {match}",
+    )  # fmt: skip
+    return dataclasses.replace(plain, **more)  # type: ignore[arg-type]
+
+
+def withdrawn(match: str, known: int, **more: object) -> Situation:
+    return dataclasses.replace(matched(match, known), kind=SituationKind.WITHDRAWN, **more)  # type: ignore[arg-type]
+
+
+def control(kind: str, day: int, person: str = "p1") -> Control:
+    return Control(ControlKind(kind), person, "h1", "a1", day * DAY_MS)
+
+
+def mark(day: int, source: int = 0, sources: int = 1) -> SituationMark:
+    return SituationMark(source, sources, day * DAY_MS)
+
+
+def play(*inputs: PlanInput, policy: ContactPolicy = POLICY) -> list[OfferRecord]:
+    return advance(policy, PartitionState(), inputs)[1]
+
+
+def told(*inputs: PlanInput, policy: ContactPolicy = POLICY) -> list[tuple[int, str, int, str, str, str]]:
+    """Records as (day, state, version, reason, matches in it, cause)."""
+    return [
+        (
+            each.at // DAY_MS,
+            each.state.value,
+            each.version,
+            each.reason.value if each.reason else "",
+            "+".join(situation.match for situation in each.situations),
+            each.cause,
+        )
+        for each in play(*inputs, policy=policy)
+    ]
+
+
+def test_held_until_ripe() -> None:
+    assert told(matched("m", 0), mark(9)) == []
+    assert told(matched("m", 0), mark(10)) == [(10, "open", 1, "", "m", "m")]
+
+
+def test_clock_is_the_minimum_over_all_sources() -> None:
+    assert told(matched("m", 0), mark(50, 0, 2)) == []
+    assert told(matched("m", 0), mark(50, 0, 2), mark(9, 1, 2)) == []
+    assert told(matched("m", 0), mark(50, 0, 2), mark(10, 1, 2)) == [(10, "open", 1, "", "m", "m")]
+
+
+def test_second_situation_joins_and_offer_lapses() -> None:
+    assert told(matched("m", 0), matched("n", 5), mark(100)) == [
+        (10, "open", 1, "", "m", "m"),
+        (15, "open", 2, "", "m+n", "n"),
+        (38, "lapsed", 3, "", "m+n", ""),
+    ]
+
+
+def test_offer_is_led_by_the_first_of_the_most_urgent() -> None:
+    records = play(
+        matched("a", 0, services=("s1", "s2"), urgency=Urgency.LOW, lead="t1", respond_by=9),
+        matched("b", 1, services=("s3", "s1"), urgency=Urgency.HIGH, lead="t2", respond_by=7),
+        matched("c", 2, services=("s4",), urgency=Urgency.HIGH, lead="t3", respond_by=8),
+        mark(12),
+    )
+    assert [each.lead for each in records] == ["t1", "t2", "t2"]
+    assert records[-1].services == ("s1", "s2", "s3", "s4")
+    assert (records[-1].urgency, records[-1].respond_by) == (Urgency.HIGH, 7)
+    assert len({each.offer for each in records}) == 1
+
+
+def test_withdrawn_in_the_hold_is_suppressed_when_it_ends() -> None:
+    assert told(matched("m", 0), withdrawn("m", 5), mark(100)) == [(10, "suppressed", 0, "retracted", "m", "m")]
+
+
+def test_withdrawn_before_it_was_known_leaves_nothing() -> None:
+    assert told(matched("m", 5), withdrawn("m", 5), mark(100)) == []
+
+
+def test_replaced_in_the_hold_is_one_change() -> None:
+    assert told(matched("m", 0), withdrawn("m", 5), matched("n", 5, replaces="m"), mark(20)) == [
+        (15, "open", 1, "", "n", "n")
+    ]
+
+
+def test_replaced_by_what_never_stood_is_retracted() -> None:
+    inputs = [matched("m", 0), withdrawn("m", 5), matched("n", 5, replaces="m"), withdrawn("n", 5)]
+    assert told(*inputs, mark(20)) == [(10, "suppressed", 0, "retracted", "m", "m")]
+
+
+def test_restored_in_the_hold_is_one_change() -> None:
+    assert told(matched("m", 0), withdrawn("m", 5), matched("m", 0), mark(20)) == [(10, "open", 1, "", "m", "m")]
+
+
+def test_withdrawn_as_the_hold_ends_leaves_the_offer() -> None:
+    assert told(matched("m", 0), withdrawn("m", 10), mark(20)) == [
+        (10, "open", 1, "", "m", "m"),
+        (10, "withdrawn", 2, "retracted", "", "m"),
+    ]
+
+
+def test_withdrawn_from_an_offer_of_two_then_of_one() -> None:
+    assert told(matched("m", 0), matched("n", 0), withdrawn("m", 12), withdrawn("n", 13), mark(90))[2:] == [
+        (12, "open", 3, "", "n", "m"),
+        (13, "withdrawn", 4, "retracted", "", "n"),
+    ]
+
+
+def test_withdrawn_offer_counts_as_no_contact() -> None:
+    policy = ContactPolicy(28, 30, 1, 365)
+    records = told(matched("m", 0), withdrawn("m", 12), matched("n", 13), mark(30), policy=policy)
+    assert records[-1] == (23, "open", 1, "", "n", "n")
+
+
+def test_replaced_in_an_offer_takes_its_place_in_one_version() -> None:
+    inputs = [matched("m", 0), matched("o", 1), withdrawn("m", 12), matched("n", 12, replaces="m"), mark(30)]
+    assert told(*inputs)[2:] == [(12, "open", 3, "", "n+o", "n")]
+
+
+def test_replacement_of_old_events_is_not_known_before_the_withdrawal() -> None:
+    inputs = [matched("m", 0), mark(11), withdrawn("m", 12), matched("n", 0, replaces="m"), mark(30)]
+    assert told(*inputs) == [(10, "open", 1, "", "m", "m"), (12, "open", 2, "", "n", "n")]
+
+
+def test_opt_out_leaves_and_suppresses_until_opt_in() -> None:
+    assert told(
+        matched("m", 0),
+        control("opt-out", 12),
+        matched("n", 5),
+        control("opt-in", 20),
+        matched("o", 10),
+        mark(30),
+    ) == [
+        (10, "open", 1, "", "m", "m"),
+        (12, "withdrawn", 2, "opted-out", "", "m"),
+        (15, "suppressed", 0, "opted-out", "n", "n"),
+        (20, "open", 1, "", "o", "o"),
+    ]
+
+
+def test_opt_out_of_one_leaves_the_others() -> None:
+    assert told(matched("m", 0), matched("n", 0, person="p2"), control("opt-out", 12), mark(30))[2:] == [
+        (12, "open", 3, "", "n", "m")
+    ]
+
+
+def test_cool_down_then_cap_then_window_slides() -> None:
+    inputs = [matched(f"m{day}", day) for day in (0, 40, 90, 180, 376)]
+    assert [each[1:4] for each in told(*inputs, mark(400)) if each[5]] == [
+        ("open", 1, ""),
+        ("suppressed", 0, "cool-down"),
+        ("open", 1, ""),
+        ("suppressed", 0, "contact-cap"),
+        ("open", 1, ""),
+    ]
+
+
+def test_lapse_comes_before_what_ripens_at_that_instant() -> None:
+    policy = ContactPolicy(28, 0, 9, 365)
+    assert told(matched("m", 0), matched("n", 28), mark(38), policy=policy) == [
+        (10, "open", 1, "", "m", "m"),
+        (38, "lapsed", 2, "", "m", ""),
+        (38, "open", 1, "", "n", "n"),
+    ]
+
+
+def test_what_arrives_late_does_not_rewrite_the_past() -> None:
+    late = [matched("m", 0), mark(20), matched("b", 4), matched("a", 3), mark(21)]
+    assert told(*late)[1:] == [(20, "open", 2, "", "m+a", "a"), (20, "open", 3, "", "m+a+b", "b")]
+
+
+def test_repeated_and_unknown_are_ignored_and_counted() -> None:
+    state, records = advance(
+        POLICY,
+        PartitionState(),
+        [matched("m", 0), matched("m", 0), mark(12), matched("m", 0), withdrawn("x", 1), mark(13)],
+    )
+    assert len(records) == 1
+    assert state.ignored == {"repeated": 2, "unknown": 1}
+
+
+def test_moved_to_another_household_in_either_order() -> None:
+    moved = matched("m", 12, household="h2")
+    for inputs in ([withdrawn("m", 12), moved], [moved, withdrawn("m", 12)]):
+        records = play(matched("m", 0), mark(11), *inputs, mark(30))
+        assert [(each.household, each.state.value) for each in records] == [
+            ("h1", "open"),
+            ("h1", "withdrawn"),
+            ("h2", "open"),
+        ]
+
+
+def test_closed_offers_and_settled_situations_are_forgotten() -> None:
+    state, _ = advance(POLICY, PartitionState(), [matched("m", 0), mark(38 + 365)])
+    area = state.areas["a1"]
+    assert not area.standings
+    assert not area.joined
+    assert area.households["h1"].opened == []
+
+
+def test_next_offer_has_another_id() -> None:
+    records = play(matched("m", 0), matched("n", 100), mark(120))
+    assert len({each.offer for each in records if each.version == 1}) == 2
+    assert {each.reason for each in records} == {None}
+    assert Reason.RETRACTED not in {each.reason for each in records}
