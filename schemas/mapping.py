@@ -7,7 +7,6 @@ closure calls. Does not read bytes (`schemas.reading`) nor know who a person is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,22 @@ import cel
 
 from processors.events import Attribute, ChangeKind, EventType
 from schemas.avro import AvroSchema, definitions
+from schemas.closures import (
+    MISSING,
+    Reader,
+    checker,
+    day_text,
+    evaluated,
+    first_present,
+    id_text,
+    joined,
+    looked_up,
+    no_ids,
+    nothing,
+    or_missing,
+    text_or_missing,
+    without_prefix,
+)
 from schemas.outcomes import Rejection, RejectionReason
 from schemas.paths import NoPath, Path, compile_path
 from schemas.problems import Node
@@ -30,12 +45,8 @@ PERSON_REQUIRED = ("ids",)
 PERSON_OPTIONAL = ("role", "each", "number", "joins_household_of", "may_be_missing")
 VALUE_FIELDS = ("path", "values", "else", "value", "cel", "with", "format", "divide_by", "strip_prefix", "ignore")
 CONTACT_FIELDS = ("name", "phone", "address")
-MAX_TEXT = 4_096
-"""Longest text an id or attribute may have, characters."""
 
 _Datum = dict[str, Any]
-_Reader = Callable[[Any], Any]
-_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ def compile_mapping(
 class _Value:
     """A compiled value before its meaning is applied: reader, Avro type and the path as written."""
 
-    read: _Reader
+    read: Reader
     leaf: Any
     label: str
 
@@ -168,11 +179,11 @@ class _Compiler:
             settles_within_ms=part("settles_within").duration_ms(),
             type_of=self.type_of(part("type"), events),
             id_parts=id_,
-            key=_joined(self.texts(parts["key"]) if "key" in parts else id_),
+            key=joined(self.texts(parts["key"]) if "key" in parts else id_),
             change_of=self.change_of(parts.get("change")),
             recorded_at=self.moment(part("recorded_at")),
             replaced_parts=self.texts(parts["replaces"]) if "replaces" in parts else None,
-            ended_at=self.moment(parts["ended_at"]) if "ended_at" in parts else _nothing,
+            ended_at=self.moment(parts["ended_at"]) if "ended_at" in parts else nothing,
             events=events,
         )
 
@@ -184,7 +195,7 @@ class _Compiler:
         persons = self.persons(parts["persons"]) if "persons" in parts else ()
         return EventMapping(
             type=node.name,
-            occurred_at=self.moment(parts["occurred_at"]) if "occurred_at" in parts else _nothing,
+            occurred_at=self.moment(parts["occurred_at"]) if "occurred_at" in parts else nothing,
             persons=persons,
             attributes=self.attributes(parts["attributes"], known) if "attributes" in parts else (),
             requires=self.required(parts["requires"]) if "requires" in parts else (),
@@ -212,8 +223,8 @@ class _Compiler:
         return PersonMapping(
             role=parts["role"].text() if "role" in parts else "person",
             each=None if each is None else each.every,
-            number=_joined(inner.texts(parts["number"])) if "number" in parts else None,
-            ids=inner.ids(parts["ids"]) if "ids" in parts else _no_ids,
+            number=joined(inner.texts(parts["number"])) if "number" in parts else None,
+            ids=inner.ids(parts["ids"]) if "ids" in parts else no_ids,
             joins_household_of=parts["joins_household_of"].text() if "joins_household_of" in parts else None,
             may_be_missing=parts["may_be_missing"].flag() if "may_be_missing" in parts else False,
         )
@@ -228,7 +239,7 @@ class _Compiler:
 
         def read(record: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401
             return tuple(
-                (scheme, text) for scheme, every in schemes for value in every(record) if (text := _id_text(value))
+                (scheme, text) for scheme, every in schemes for value in every(record) if (text := id_text(value))
             )
 
         return read
@@ -257,20 +268,20 @@ class _Compiler:
             if raw is None:
                 return None
             found: Attribute | object = meant(raw)
-            return wrong if found is _MISSING else found  # type: ignore[return-value]
+            return wrong if found is MISSING else found  # type: ignore[return-value]
 
         return apply
 
-    def _meaning(self, node: Node, kind: str, leaf: Any, options: Mapping[str, Node]) -> _Reader:  # noqa: ANN401
+    def _meaning(self, node: Node, kind: str, leaf: Any, options: Mapping[str, Node]) -> Reader:  # noqa: ANN401
         if "values" in options or "value" in options or kind == "boolean":
-            return _checker(kind)
+            return checker(kind)
         if kind == "number":
             number = number_reader(leaf, options["divide_by"].number() or 1.0 if "divide_by" in options else 1.0)
-            return lambda raw: _or_missing(number(raw))
+            return lambda raw: or_missing(number(raw))
         if kind == "date":
             day = day_reader(self._format(node, leaf, options), self.zone)
-            return lambda raw: _day_text(day(raw))
-        return _text_or_missing
+            return lambda raw: day_text(day(raw))
+        return text_or_missing
 
     def _format(self, node: Node, leaf: Any, options: Mapping[str, Node]) -> str:  # noqa: ANN401
         written = options["format"].text() if "format" in options else None
@@ -305,8 +316,8 @@ class _Compiler:
         readers = tuple(self.value(one).read for one in node.items())
         if len(readers) == 1:
             only = readers[0]
-            return lambda record: (_id_text(only(record)),)
-        return lambda record: tuple([_id_text(read(record)) for read in readers])
+            return lambda record: (id_text(only(record)),)
+        return lambda record: tuple([id_text(read(record)) for read in readers])
 
     def type_of(self, node: Node, events: Mapping[str, EventMapping]) -> Callable[[_Datum], str | Rejection | None]:
         value = self.value(node)
@@ -341,17 +352,17 @@ class _Compiler:
         return lambda record: legal.get(str(read(record)), unknown)
 
     def value(self, node: Node) -> _Value:
-        """A value with its value map and prefix applied; what no map knows becomes `_MISSING`."""
+        """A value with its value map and prefix applied; what no map knows becomes `MISSING`."""
         if not isinstance(node.value, Mapping):
             return self.raw(node, {})
         options = node.fields((), VALUE_FIELDS)
         raw = self.raw(node, options)
         if "strip_prefix" in options:
-            raw = _Value(_without_prefix(raw.read, options["strip_prefix"].text()), raw.leaf, raw.label)
+            raw = _Value(without_prefix(raw.read, options["strip_prefix"].text()), raw.leaf, raw.label)
         if "values" not in options:
             return raw
         table = {key: one.value for key, one in options["values"].entries().items()}
-        return _Value(_looked_up(raw.read, table, options.get("else")), raw.leaf, raw.label)
+        return _Value(looked_up(raw.read, table, options.get("else")), raw.leaf, raw.label)
 
     def raw(self, node: Node, options: Mapping[str, Node]) -> _Value:
         if "value" in options:
@@ -362,11 +373,11 @@ class _Compiler:
         source = options.get("path", None if isinstance(node.value, Mapping) else node)
         if source is None:
             node.wrong(f"`{node.name}` says not where it stands", "add `path:`, `value:` or `cel:`")
-            return _Value(_nothing, "string", node.name)
+            return _Value(nothing, "string", node.name)
         paths = [path for path in (self.path(one) for one in source.items()) if path is not None]
         if not paths:
-            return _Value(_nothing, "string", node.name)
-        return _Value(_first_present(tuple(path.first for path in paths)), paths[0].leaf, paths[0].text)
+            return _Value(nothing, "string", node.name)
+        return _Value(first_present(tuple(path.first for path in paths)), paths[0].leaf, paths[0].text)
 
     def expression(self, node: Node, inputs: Node | None) -> _Value:
         """A CEL expression over named paths; numbers enter as doubles, a missing input gives nothing."""
@@ -376,11 +387,11 @@ class _Compiler:
             program = cel.compile(node.text())
         except ValueError as error:
             node.wrong(f"not a CEL expression: {error}", "correct it")
-            return _Value(_nothing, "string", node.name)
+            return _Value(nothing, "string", node.name)
         for name in program.variables():
             if name not in entries:
                 node.wrong(f"`{name}` is not given", "name its path under `with:`")
-        return _Value(_evaluated(program, paths), None, node.text())
+        return _Value(evaluated(program, paths), None, node.text())
 
     def path(self, node: Node) -> Path | None:
         found = compile_path(node.text(), self.here, self.names)
@@ -410,109 +421,10 @@ def _targets(options: Mapping[str, Node]) -> list[str]:
 
 def _kind_of(leaf: Any, options: Mapping[str, Node]) -> str:  # noqa: ANN401 - an Avro type
     """The kind of an attribute no catalogue declares, from its Avro type."""
-    if "divide_by" in options or "cel" in options or leaf in ("int", "long", "float", "double"):
-        return "number"
     logical = leaf.get("logicalType") if isinstance(leaf, dict) else None
     if "format" in options or logical == "date":
         return "date"
-    if logical == "decimal":
+    numbers = ("int", "long", "float", "double")
+    if "divide_by" in options or "cel" in options or leaf in numbers or logical == "decimal":
         return "number"
     return "boolean" if leaf == "boolean" else "string"
-
-
-def _nothing(_: Any) -> None:  # noqa: ANN401
-    return None
-
-
-def _no_ids(_: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401
-    return ()
-
-
-def _joined(parts: Callable[[Any], tuple[str, ...]]) -> Callable[[Any], str]:
-    return lambda record: "/".join(parts(record))
-
-
-def _id_text(value: Any) -> str:  # noqa: ANN401
-    """An id as text; what cannot be one (no text or whole number, too long, control characters) counts as missing."""
-    if type(value) is not str:
-        return str(value) if type(value) is int else ""
-    text = value.strip()
-    return text if len(text) <= MAX_TEXT and text.isprintable() else ""
-
-
-def _first_present(readers: tuple[_Reader, ...]) -> _Reader:
-    if len(readers) == 1:
-        return readers[0]
-
-    def read(record: Any) -> Any:  # noqa: ANN401
-        for one in readers:
-            value = one(record)
-            if value is not None:
-                return value
-        return None
-
-    return read
-
-
-def _without_prefix(read: _Reader, prefix: str) -> _Reader:
-    def stripped(record: Any) -> Any:  # noqa: ANN401
-        value = read(record)
-        return value.removeprefix(prefix) if type(value) is str else value
-
-    return stripped
-
-
-def _looked_up(read: _Reader, table: Mapping[str, Any], otherwise: Node | None) -> _Reader:
-    unknown = _MISSING if otherwise is None else otherwise.value
-
-    def look_up(record: Any) -> Any:  # noqa: ANN401
-        value = read(record)
-        return None if value is None else table.get(str(value), unknown)
-
-    return look_up
-
-
-def _evaluated(program: cel.Program, paths: Mapping[str, Path]) -> _Reader:
-    def read(record: Any) -> Any:  # noqa: ANN401
-        values = {name: path.first(record) for name, path in paths.items()}
-        if None in values.values():
-            return None
-        numbers = {name: float(one) if type(one) is int else one for name, one in values.items()}
-        try:
-            return program.execute(numbers)
-        except (ValueError, RuntimeError, TypeError, LookupError, ArithmeticError):
-            return _MISSING
-
-    return read
-
-
-def _checker(kind: str) -> _Reader:
-    """Checks what a value map, a constant or a flag gave."""
-    if kind == "number":
-        return _number_or_missing
-    legal = bool if kind == "boolean" else str
-
-    def check(value: Any) -> Any:  # noqa: ANN401
-        return legal(value) if isinstance(value, legal) else _MISSING
-
-    return check
-
-
-def _number_or_missing(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return _MISSING
-    return float(value)
-
-
-def _or_missing(value: Any) -> Any:  # noqa: ANN401
-    return _MISSING if value is None else value
-
-
-def _text_or_missing(value: Any) -> Any:  # noqa: ANN401
-    if type(value) is str and len(value) <= MAX_TEXT:
-        return value
-    return str(value) if type(value) in (int, float) else _MISSING
-
-
-def _day_text(day: Any) -> Any:  # noqa: ANN401
-    return _MISSING if isinstance(day, Misdated) else day.isoformat()

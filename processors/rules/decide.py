@@ -381,7 +381,7 @@ def _would_have(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet)
     made, unmade = len(after - before), len(before - after)
     if not made and not unmade:
         return "in time it would have changed nothing"
-    return f"in time it would have made {made} and undone {unmade} matches of this rule"
+    return f"in time it would have made {made} and undone {unmade} of this rule's matches"
 
 
 def settle(rules: RuleSet, timeline: Timeline, heard: Heard, now: int) -> Timeline:

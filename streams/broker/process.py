@@ -8,16 +8,15 @@ import subprocess
 import time
 from pathlib import Path
 
+_TRANSITION_S = 5.0
+
 
 def spawn(command: list[str], output: Path, folder: Path) -> subprocess.Popen[bytes]:
     """Starts a command that outlives this process, in a session of its own (Ctrl-C does not reach it)."""
     with output.open("wb") as stream:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=folder, start_new_session=True
         )
-    while child.poll() is None and not _command_line(child.pid):  # for a moment after exec it reads empty
-        time.sleep(0.001)
-    return child
 
 
 def is_running(pid: int, mark: str) -> bool:
@@ -51,10 +50,26 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _command_line(pid: int) -> str:
-    if Path("/proc/self").exists():
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            return ""
-    found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return found.stdout
+    if not Path("/proc/self").exists():
+        found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return found.stdout
+    deadline = time.monotonic() + _TRANSITION_S
+    while time.monotonic() < deadline:
+        text = _read(pid, "cmdline").replace("\0", " ")
+        if text or not _is_between(pid):
+            return text
+        time.sleep(0.002)
+    return ""
+
+
+def _is_between(pid: int) -> bool:
+    """Whether a process without a command line is just beginning or ending: its files and ports are open still."""
+    state = _read(pid, "stat").rpartition(")")[2].split()
+    return bool(state) and state[0] not in "ZX"
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""

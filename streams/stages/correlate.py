@@ -131,7 +131,7 @@ class CorrelateTask:
         subject.timeline, applied = apply(subject.timeline, event)
         if applied not in (Applied.APPLIED, Applied.ORPHAN):
             return []
-        outgoing = [out for decision in late for out in self._told(subject, decision, event.recorded_at)]
+        outgoing = [out for decision in late for out in self._told(decision, event.recorded_at)]
         return [*outgoing, *self._decide(event.person, subject, event.recorded_at)]
 
     def _fire(self) -> list[Outgoing]:
@@ -154,7 +154,7 @@ class CorrelateTask:
         rules, clock = self._context.rules, self._clock
         outcome = decide(rules, subject.timeline, subject.ledger, clock.heard, clock.now)
         subject.ledger = outcome.ledger
-        outgoing = [out for decision in outcome.decisions for out in self._told(subject, decision, known_at)]
+        outgoing = [out for decision in outcome.decisions for out in self._told(decision, known_at)]
         if outcome.decisions:
             subject.timeline = settle(rules, subject.timeline, clock.heard, clock.now)
         if waiting is not None and outcome.wake_at is not None and outcome.wake_at <= clock.now:
@@ -165,9 +165,16 @@ class CorrelateTask:
             self._wake(person, subject, outcome.wake_at)
         return outgoing
 
-    def _told(self, subject: Subject, decision: Decision, known_at: int) -> list[Outgoing]:
-        """A decision on the ledger and, unless it is for review, its situation for plan."""
-        told = replace(decision, known_at=max(decision.known_at, known_at))
+    def _told(self, decision: Decision, known_at: int) -> list[Outgoing]:
+        """A decision on the ledger and, unless it is for review, its situation for plan.
+
+        `known_at` is when the line was recorded that made it so (0: time alone did). The timeline may
+        hold events of faster feeds that were recorded long after it; they did not make it so.
+        """
+        if decision.kind is DecisionKind.WITHDRAWN and known_at:
+            told = replace(decision, known_at=known_at)
+        else:
+            told = replace(decision, known_at=max(decision.known_at, known_at))
         ledger_line = Outgoing(
             topics.DECISIONS,
             self._partition,
