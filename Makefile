@@ -12,8 +12,8 @@ SEED ?= 7
 ONCE ?=
 JSON ?=
 
-HISTORY := .headwater/demo/history
-HISTORY_MADE := .headwater/demo/history-$(PERSONS)-$(MONTHS)-$(SEED).made
+HISTORY := .headwater/history
+HISTORY_MADE := .headwater/history-$(PERSONS)-$(MONTHS)-$(SEED).made
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock' --extra install
 
@@ -43,7 +43,7 @@ setup-dev: .venv/.installed-dev .venv/.installed
 	@touch $@
 
 $(HISTORY_MADE): | .venv/.installed
-	rm -rf $(HISTORY) .headwater/demo/history-*.made
+	rm -rf $(HISTORY) .headwater/history-*.made
 	$(BIN)/headwater simulate --persons $(PERSONS) --months $(MONTHS) --seed $(SEED) --out $(HISTORY)
 	$(BIN)/python -m tests.truth $(HISTORY)
 	@touch $@

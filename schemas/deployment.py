@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import processors
 from processors.events import EventType
 from schemas.contract import DEFAULT_ZONE, Contract, load_contract
+from processors.offers.policy import ContactPolicy
 from schemas.directory import (
     Area,
     AttributeInfo,
-    ContactPolicy,
     Purpose,
     Service,
     Team,
@@ -191,7 +191,7 @@ class _Loader:
         node = self.document("teams.yaml")
         parts = {} if node is None else node.fields(("contact", "teams"))
         teams = parts["teams"].entries() if "teams" in parts else {}
-        policy = read_policy(parts["contact"]) if "contact" in parts else ContactPolicy(0, 0, 0, 0)
+        policy = read_policy(parts["contact"]) if "contact" in parts else ContactPolicy()
         return {name: read_team(one, areas, languages) for name, one in teams.items()}, policy
 
     def holidays(self) -> frozenset[date]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from processors.offers.policy import DAY_MS, ContactPolicy
 from schemas.problems import Node
 
 Titles = Mapping[str, str]
@@ -53,23 +54,6 @@ class Team:
     contact: str
     areas: tuple[str, ...]
     capacity: int
-
-
-@dataclass(frozen=True, slots=True)
-class ContactPolicy:
-    """How often a household may be contacted.
-
-    Attributes:
-        open_for_ms: how long an offer stays open.
-        cool_down_ms: how long after it no other is made.
-        most_offers: at most so many offers
-        within_ms: within so long.
-    """
-
-    open_for_ms: int
-    cool_down_ms: int
-    most_offers: int
-    within_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +119,23 @@ def read_team(node: Node, areas: Collection[str], languages: Collection[str]) ->
 
 
 def read_policy(node: Node) -> ContactPolicy:
-    """The contact policy."""
+    """The contact policy; the default one, and a problem, where it means nothing."""
     parts = node.fields(("open_for", "cool_down", "cap"))
     cap = parts["cap"].fields(("offers", "within")) if "cap" in parts else {}
-    return ContactPolicy(
-        open_for_ms=parts["open_for"].duration_ms() if "open_for" in parts else 0,
-        cool_down_ms=parts["cool_down"].duration_ms() if "cool_down" in parts else 0,
-        most_offers=cap["offers"].whole() if "offers" in cap else 0,
-        within_ms=cap["within"].duration_ms() if "within" in cap else 0,
-    )
+    try:
+        return ContactPolicy(
+            open_for_days=_days(parts.get("open_for")),
+            cool_down_days=_days(parts.get("cool_down")),
+            cap_offers=cap["offers"].whole() if "offers" in cap else 0,
+            cap_within_days=_days(cap.get("within")),
+        )
+    except ValueError as error:
+        node.wrong(f"`{node.name}`: {error}", "write whole days and an offer or more")
+        return ContactPolicy()
+
+
+def _days(node: Node | None) -> int:
+    return node.duration_ms() // DAY_MS if node is not None else 0
 
 
 def read_service(node: Node, languages: Collection[str]) -> Service:

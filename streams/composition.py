@@ -14,8 +14,8 @@ from pathlib import Path
 
 import infra
 from processors.civil_time import Calendar
-from processors.offers.policy import ContactPolicy
 from processors.rules.check import Deployment as RuleDeployment
+from processors.rules.load import load as load_rules
 from processors.rules.ruleset import RuleSet
 from schemas.codec import Codec, decode_attributes, internal_codec
 from schemas.deployment import Deployment, DeploymentFault
@@ -80,7 +80,7 @@ class Platform:
         Raises:
             WrongUse: a rule has faults; every one is named with file and line.
         """
-        loaded = RuleSet.load(self.deployment.rules, rule_deployment(self.deployment), decode_attributes)
+        loaded = load_rules(self.deployment.rules, rule_deployment(self.deployment), decode_attributes)
         if isinstance(loaded, RuleSet):
             return loaded
         faults = "\n  ".join(str(problem) for problem in loaded)
@@ -203,7 +203,7 @@ def _correlate(platform: Platform) -> Iterator[Stage]:
 
 @contextmanager
 def _plan(platform: Platform) -> Iterator[Stage]:
-    context = PlanContext(platform.bootstrap, platform.codec, _policy(platform.deployment))
+    context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact)
     yield Stage("plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context))
 
 
@@ -211,12 +211,6 @@ def _plan(platform: Platform) -> Iterator[Stage]:
 def _deliver(platform: Platform) -> Iterator[Stage]:
     with case_store(platform.settings) as store:
         yield Stage("deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store))
-
-
-def _policy(deployment: Deployment) -> ContactPolicy:
-    day = 86_400_000
-    c = deployment.contact
-    return ContactPolicy(c.open_for_ms // day, c.cool_down_ms // day, c.most_offers, c.within_ms // day)
 
 
 _BUILDERS: dict[str, Callable[[Platform], object]] = {
