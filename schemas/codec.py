@@ -45,6 +45,7 @@ _TYPES: tuple[type[Any], ...] = (
 class Unread(StrEnum):
     """Why bytes are not a value of this platform."""
 
+    TOMBSTONE = "no value"
     NOT_FRAMED = "not framed"
     UNKNOWN_SCHEMA = "unknown schema"
     BROKEN = "broken"
@@ -80,8 +81,10 @@ class Codec:
         schemaless_writer(target, kind.schema.raw, kind.records.to_datum(value))  # type: ignore[arg-type]
         return frame(kind.schema_id, target.getvalue())
 
-    def decode(self, encoded: bytes) -> Value | Unreadable:
-        """The value in framed Avro; any bytes give a value or an `Unreadable`."""
+    def decode(self, encoded: bytes | None) -> Value | Unreadable:
+        """The value in framed Avro; any bytes, and none, give a value or an `Unreadable`."""
+        if encoded is None:
+            return Unreadable(Unread.TOMBSTONE)
         framed = unframe(encoded)
         if not isinstance(framed, Framed):
             return Unreadable(Unread.NOT_FRAMED)

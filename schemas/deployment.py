@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import processors
 from processors.events import EventType
-from schemas.contract import DEFAULT_ZONE, Contract, load_contract
 from processors.offers.policy import ContactPolicy
+from schemas.contract import DEFAULT_ZONE, Contract, load_contract
 from schemas.directory import (
     Area,
     AttributeInfo,

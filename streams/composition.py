@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -213,7 +213,7 @@ def _deliver(platform: Platform) -> Iterator[Stage]:
         yield Stage("deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store))
 
 
-_BUILDERS: dict[str, Callable[[Platform], object]] = {
+_BUILDERS: dict[str, Callable[[Platform], AbstractContextManager[Stage]]] = {
     "intake": _intake,
     "correlate": _correlate,
     "plan": _plan,

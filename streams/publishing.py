@@ -18,6 +18,7 @@ from schemas.publishing import publish_heartbeat, publish_record
 from schemas.registry import Registry
 from streams.errors import Unreachable
 from streams.kafka.clients import client_config
+from streams.kafka.transactions import Headers
 from streams.topics import partition_of
 
 Record = Mapping[str, Any]
@@ -51,7 +52,9 @@ class Publisher:
             }
         )
 
-    def publish(self, contract: Contract, lines: Iterable[Line], on_line: Callable[[], None] = lambda: None) -> Published:
+    def publish(
+        self, contract: Contract, lines: Iterable[Line], on_line: Callable[[], None] = lambda: None
+    ) -> Published:
         """Sends the lines of one feed in order; `on_line` is called after each."""
         published = Published()
         for line in lines:
@@ -68,12 +71,19 @@ class Publisher:
             on_line()
         return published
 
-    def send(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Any = None) -> None:
+    def send(
+        self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> None:
         """Sends raw bytes, as a faulty publisher would."""
         while True:
             try:
                 self._producer.produce(
-                    topic, partition=partition, key=key, value=value, headers=headers, on_delivery=self._delivered
+                    topic,
+                    partition=partition,
+                    key=key,
+                    value=value,
+                    headers=list(headers or ()),
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -89,7 +99,9 @@ class Publisher:
         """
         if self._producer.flush(60) or self._failure is not None:
             why = self._failure.str() if self._failure is not None else "no answer within 60 s"
-            raise Unreachable(f"Kafka at {self._bootstrap} did not take all records: {why}", "check the broker, then publish again")
+            raise Unreachable(
+                f"Kafka at {self._bootstrap} did not take all records: {why}", "check the broker, then publish again"
+            )
 
     def _delivered(self, error: KafkaError | None, _message: object) -> None:
         self._failure = self._failure or error

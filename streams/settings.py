@@ -48,12 +48,19 @@ class Settings(BaseSettings):
         None, description="File with the identity register's secret (32 bytes, base64); unset: made in the data folder."
     )
     clock: Literal["wall", "feeds"] = Field(
-        "wall", description="What `now` is: `wall` the machine's clock, `feeds` the smallest mark of all feeds (demo, replay)."
+        "wall",
+        description="What `now` is: `wall` the machine's clock, `feeds` the smallest mark of all feeds (demo, replay).",
     )
-    event_partitions: int = Field(2, ge=1, le=512, description="Partitions of each agency topic, when Headwater creates it.")
-    core_partitions: int = Field(4, ge=1, le=512, description="Partitions of the internal topics, when Headwater creates them.")
+    event_partitions: int = Field(
+        2, ge=1, le=512, description="Partitions of each agency topic, when Headwater creates it."
+    )
+    core_partitions: int = Field(
+        4, ge=1, le=512, description="Partitions of the internal topics, when Headwater creates them."
+    )
     replication: int = Field(1, ge=1, le=5, description="Replication factor of topics Headwater creates.")
-    worker: str = Field("1", description="Name of this worker within its stages; two workers of one stage need two names.")
+    worker: str = Field(
+        "1", description="Name of this worker within its stages; two workers of one stage need two names."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
 
@@ -70,4 +77,6 @@ def load() -> Settings:
             f"HEADWATER_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise WrongUse(f"wrong settings: {faults}", "correct them; `headwater settings` lists each with its meaning") from None
+        raise WrongUse(
+            f"wrong settings: {faults}", "correct them; `headwater settings` lists each with its meaning"
+        ) from None

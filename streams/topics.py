@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from schemas.contract import Contract
 from streams.errors import UserError
@@ -100,7 +101,9 @@ def _core(partitions: int) -> tuple[Topic, ...]:
         Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),
         Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and correlate's clock", _kept(400)),
         Topic(dead_letters(SITUATIONS, "plan"), 1, "as received", "what plan could not take", _kept(30)),
-        Topic(OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted),
+        Topic(
+            OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted
+        ),
         Topic(dead_letters(OFFERS, "deliver"), 1, "as received", "what deliver could not take", _kept(30)),
     )
 
@@ -132,7 +135,7 @@ def _check_partitions(wanted: Iterable[Topic], present: dict[str, int]) -> None:
         if found != topic.partitions:
             raise UserError(
                 f"topic {topic.name} has {found} partitions, this deployment expects {topic.partitions}",
-                "set HEADWATER_EVENT_PARTITIONS and HEADWATER_CORE_PARTITIONS to what the cluster has, or use another cluster",
+                "set HEADWATER_EVENT_PARTITIONS and HEADWATER_CORE_PARTITIONS to what is there, or use another cluster",
             )
 
 

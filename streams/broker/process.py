@@ -63,9 +63,13 @@ def _command_line(pid: int) -> str:
 
 
 def _is_between(pid: int) -> bool:
-    """Whether a process without a command line is just beginning or ending: its files and ports are open still."""
-    state = _read(pid, "stat").rpartition(")")[2].split()
-    return bool(state) and state[0] not in "ZX"
+    """Whether a process without a command line is just beginning or ending: its files and ports are open still.
+
+    The first thread of a killed process may be a zombie while others yet run, so every thread counts.
+    """
+    threads = Path(f"/proc/{pid}/task").glob("*")
+    states = [_read(int(thread.name), "stat").rpartition(")")[2].split() for thread in threads]
+    return any(state and state[0] not in "ZX" for state in states)
 
 
 def _read(pid: int, name: str) -> str:

@@ -6,18 +6,19 @@ import json as json_module
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from streams.composition import Platform, case_db_url
 from streams.demo.comparison import Comparison
-from streams.demo.play import Demo, Played
+from streams.demo.play import Advance, Demo, Played, Say
 from streams.settings import Settings, load
 from streams.stages.supervisor import Supervisor
 
@@ -84,12 +85,12 @@ def _progress(console: Console) -> Progress:
     )  # fmt: skip
 
 
-def _say(console: Console) -> Any:
+def _say(console: Console) -> Say:
     return lambda what: console.print(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/dim]  {what}", highlight=False)
 
 
-def _advance(bars: Progress) -> Any:
-    tasks: dict[str, Any] = {}
+def _advance(bars: Progress) -> Advance:
+    tasks: dict[str, TaskID] = {}
 
     def advance(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
@@ -130,7 +131,7 @@ def _print(console: Console, played: Played, platform: Platform) -> None:
     console.print(f"played in {played.seconds:.1f} s, stages restarted {played.restarts} times", highlight=False)
 
 
-def _listed(counts: Any) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
 
 
@@ -161,7 +162,9 @@ def _stay(console: Console, settings: Settings, platform: Platform, supervisor: 
     console.print("The platform keeps running; Ctrl-C stops it.")
     console.print(f"  Kafka           {platform.bootstrap}", highlight=False)
     console.print(f"  case database   {case_db_url(settings)}", highlight=False, soft_wrap=True)
-    console.print(f"  offers          HEADWATER_DATA={settings.data} .venv/bin/headwater offers", highlight=False, soft_wrap=True)
+    console.print(
+        f"  offers          HEADWATER_DATA={settings.data} .venv/bin/headwater offers", highlight=False, soft_wrap=True
+    )
     console.print(f"  logs            {settings.data / 'logs'}", highlight=False, soft_wrap=True)
     try:
         while True:

@@ -43,7 +43,13 @@ def _print(account: Accounting) -> None:
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     table = Table(box=None, pad_edge=False)
-    for heading, justify in (("counted", "left"), ("", "right"), ("", "center"), ("", "right"), ("counted elsewhere", "left")):
+    for heading, justify in (
+        ("counted", "left"),
+        ("", "right"),
+        ("", "center"),
+        ("", "right"),
+        ("counted elsewhere", "left"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for equation in account.equations:
         sign = "[green]=[/green]" if equation.holds else "[bold red]is not[/bold red]"

@@ -76,7 +76,12 @@ def compare(expected_file: Path, population: Path, register: Register, store: Ca
     wanted = sorted(SuppressedFacts(s["person"], s["rule"], s["reason"]) for s in truth["suppressed"])
     got = sorted(SuppressedFacts(names.person(s.person), s.rule, s.reason) for s in store.suppressed())
     return Comparison(
-        len(expected), len(found), _less(expected, found), _less(found, expected), _less(wanted, got), _less(got, wanted)
+        len(expected),
+        len(found),
+        _less(expected, found),
+        _less(found, expected),
+        _less(wanted, got),
+        _less(got, wanted),
     )
 
 

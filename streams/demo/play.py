@@ -17,6 +17,7 @@ import orjson
 
 from processors.events import Control, ControlKind
 from schemas.outcomes import Heartbeat
+from sinks.case_db import CaseStore
 from streams import composition, topics
 from streams.broker import start_broker, stop_broker
 from streams.composition import Platform
@@ -73,7 +74,9 @@ class Demo:
 
     def __init__(self, settings: Settings, history: Path, say: Say, advance: Advance) -> None:
         if not (history / "manifest.json").is_file():
-            raise WrongUse(f"{history} holds no simulated history", f"write one: headwater simulate --persons 5000 --out {history}")
+            raise WrongUse(
+                f"{history} holds no simulated history", f"write one: headwater simulate --persons 5000 --out {history}"
+            )
         self.settings = settings.model_copy(update={"data": settings.data / "demo", "clock": "feeds"})
         self._history = history
         self._say = say
@@ -97,7 +100,9 @@ class Demo:
             _require_empty(platform)
             topics.ensure(platform.bootstrap, platform.topics, settings)
             self._load_register(platform)
-            supervisor = Supervisor(composition.STAGES, _environment(settings, platform.bootstrap), settings.data / "logs")
+            supervisor = Supervisor(
+                composition.STAGES, _environment(settings, platform.bootstrap), settings.data / "logs"
+            )
             try:
                 yield platform, supervisor
             finally:
@@ -181,7 +186,7 @@ class Demo:
             for reader in readers.values():
                 reader.close()
 
-    def _compare(self, platform: Platform, store: composition.CaseStore) -> Comparison | None:
+    def _compare(self, platform: Platform, store: CaseStore) -> Comparison | None:
         expected = self._history / "expected.json"
         if not expected.is_file():
             return None

@@ -18,13 +18,15 @@ Written against faust-streaming 0.15 and aiokafka 0.14; it relies on
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP
+from faust.types import TP, ConsumerMessage
+
+from streams.kafka.records import RawRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Chunk:
         after: position after it; what a transaction over these records commits.
     """
 
-    records: Sequence[Any]
+    records: Sequence[RawRecord]
     before: int | None
     after: int
 
@@ -60,7 +62,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         active_partitions: set[TP],
         timeout: float | None = None,
         max_records: int | None = None,
-    ) -> dict[TP, Chunk]:
+    ) -> Mapping[TP, Any]:
         before = _positions(consumer)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         after = _positions(consumer)
@@ -98,9 +100,9 @@ class ChunkConsumer(driver.Consumer):
                 return
             yield tp, self._chunk_message(tp, chunk)
 
-    def _chunk_message(self, tp: TP, chunk: Chunk) -> Any:
-        return driver.ConsumerMessage(
-            tp.topic, tp.partition, chunk.after - 1, None, None, None, None, chunk, None, None, None, tp,
+    def _chunk_message(self, tp: TP, chunk: Any) -> ConsumerMessage:  # noqa: ANN401 - a Chunk, typed as records by Faust
+        return ConsumerMessage(
+            tp.topic, tp.partition, chunk.after - 1, 0.0, 0, None, None, chunk, None, None, None, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 

@@ -46,7 +46,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
             for message in batch:
                 error = message.error()
                 if error is None:
-                    if message.offset() < end:
+                    if (message.offset() or 0) < end:
                         yield message
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return

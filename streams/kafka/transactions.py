@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
 from streams.kafka.clients import client_config
@@ -51,9 +52,7 @@ class Committer:
     def __init__(self, bootstrap: str, group: str, topic: str, partition: int) -> None:
         self._source = (topic, partition)
         # Its generation stays -1, which the broker always accepts: fencing is by transactional.id.
-        self._group = Consumer(
-            {**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"}
-        )
+        self._group = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"})
         self._producer = Producer(
             {
                 **client_config(bootstrap),
@@ -139,8 +138,6 @@ def require_reachable(bootstrap: str) -> None:
     Raises:
         Unreachable: none does; names the address.
     """
-    from confluent_kafka.admin import AdminClient
-
     try:
         AdminClient(client_config(bootstrap)).list_topics(timeout=10)
     except KafkaException:

@@ -14,22 +14,23 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control, LifeEvent, Mark
-from processors.rules.decide import Heard, decide, judge_late, settle
+from processors.rules.decide import decide, judge_late, settle
 from processors.rules.ledger import EMPTY, Ledger, fold
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply
-from schemas.codec import Codec, Unreadable
+from schemas.codec import Codec, Unread, Unreadable
 from streams import topics
 from streams.kafka.log import read_partition
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
+from streams.stages.decoding import unreadable
 from streams.stages.situations import SituationWriter
 
 log = structlog.get_logger()
@@ -85,13 +86,13 @@ class CorrelateTask:
             # told by the first tick, inside a transaction.
             self._wake(person, subject, self._clock.now if outcome.decisions else outcome.wake_at)
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: decisions, situations, the own mark."""
         outgoing: list[Outgoing] = []
         for record in records:
             try:
                 outgoing += self._line(record)
-            except Exception as error:  # noqa: BLE001 - one person's fault must not stop the neighbours
+            except Exception as error:
                 log.error("correlate fault", offset=record.offset, error=type(error).__name__, exc_info=error)
                 outgoing.append(dead_letter(record, "correlate", "fault", type(error).__name__))
         return [*outgoing, *self._mark()]
@@ -109,7 +110,7 @@ class CorrelateTask:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _line(self, record: Any) -> list[Outgoing]:
+    def _line(self, record: RawRecord) -> list[Outgoing]:
         value = self._context.codec.decode(record.value)
         self._clock.append(record.timestamp)
         match value:
@@ -120,10 +121,10 @@ class CorrelateTask:
                 return self._fire()
             case Control():
                 return [self._context.situations.control(value)]
-            case Unreadable():
-                return [dead_letter(record, "correlate", "unreadable", value.why)]
+            case Unreadable(Unread.TOMBSTONE):
+                return []
             case _:
-                return [dead_letter(record, "correlate", "unexpected", type(value).__name__)]
+                return [unreadable(record, "correlate", value)]
 
     def _event(self, event: LifeEvent) -> list[Outgoing]:
         subject = self._subject(event.person)
@@ -209,4 +210,3 @@ class CorrelateTask:
         if wake_at is not None and wake_at != subject.wake_at:
             heapq.heappush(self._due, (wake_at, person))
         subject.wake_at = wake_at
-

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing
 from streams.topics import dead_letters
 
 
-def dead_letter(record: Any, stage: str, reason: str, detail: str) -> Outgoing:
+def dead_letter(record: RawRecord, stage: str, reason: str, detail: str) -> Outgoing:
     """A record as it came, addressed to the stage's dead-letter topic.
 
     Source: Kafka Connect, `errors.deadletterqueue.context.headers.enable` (header names).

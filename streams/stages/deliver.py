@@ -7,13 +7,13 @@ between the two repeats a write that changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from processors.offers.model import OfferRecord
 from schemas.codec import Codec
 from sinks.case_db import CaseStore
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
-from streams.stages.dead_letters import dead_letter
+from streams.stages.decoding import decode_all
 
 
 class DeliverTask:
@@ -26,18 +26,11 @@ class DeliverTask:
     def open(self, position: Position) -> None:
         """Nothing to restore: the database knows what it holds."""
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records, one database transaction."""
-        offers: list[OfferRecord] = []
-        unreadable: list[Outgoing] = []
-        for record in records:
-            value = self._codec.decode(record.value)
-            if isinstance(value, OfferRecord):
-                offers.append(value)
-            else:
-                unreadable.append(dead_letter(record, "deliver", "unreadable", type(value).__name__))
+        offers, unread = decode_all(self._codec, records, (OfferRecord,), "deliver")
         self._store.apply(offers)
-        return unreadable
+        return unread
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Nothing is due here."""

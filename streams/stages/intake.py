@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -26,6 +25,7 @@ from schemas.reading import intake_record
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry
 from streams import topics
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.dead_letters import dead_letter
@@ -72,7 +72,7 @@ class IntakeTask:
         """Takes up from when the source was heard up to."""
         self._heard = int(position.note or 0)
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
         if not records:
             return []
@@ -97,18 +97,20 @@ class IntakeTask:
     def close(self) -> None:
         """Nothing to let go of; the register belongs to the worker."""
 
-    def _read(self, record: Any) -> Reading:
+    def _read(self, record: RawRecord) -> Reading:
         context = self._context
         try:
             reading = intake_record(
                 self._contract, context.registry, record.key, record.value, record.headers, context.wall()
             )
             return _refused_identity(reading) or reading
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the neighbours
-            log.error("intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, exc_info=error)
+        except Exception as error:
+            log.error(
+                "intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, exc_info=error
+            )
             return Rejection(RejectionReason.UNMAPPABLE, f"fault of the platform: {type(error).__name__}")
 
-    def _events(self, records: Sequence[Any], readings: Sequence[Reading]) -> tuple[list[LifeEvent], int]:
+    def _events(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> tuple[list[LifeEvent], int]:
         """Life events in order of arrival, and how many records were withheld whole."""
         drafts: list[tuple[MappedEvent, int, int]] = []
         requests: list[PersonRequest] = []
@@ -124,9 +126,7 @@ class IntakeTask:
                 requests += [_person_request(event, roles) for event in granted]
                 self._heard = max([self._heard, *(event.recorded_at for event in reading.events)])
         resolved = self._context.register.resolve(requests) if requests else []
-        events = [
-            self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)
-        ]
+        events = [self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)]
         return events, withheld
 
     def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
@@ -156,7 +156,7 @@ class IntakeTask:
             self._context.codec.encode(event),
         )
 
-    def _dead_letters(self, records: Sequence[Any], readings: Sequence[Reading]) -> list[Outgoing]:
+    def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:
         return [
             dead_letter(record, "intake", reading.reason, reading.detail)
             for record, reading in zip(records, readings, strict=True)
@@ -164,7 +164,7 @@ class IntakeTask:
         ]
 
     def _receipt(
-        self, records: Sequence[Any], readings: Sequence[Reading], withheld: int, events_made: int
+        self, records: Sequence[RawRecord], readings: Sequence[Reading], withheld: int, events_made: int
     ) -> Outgoing:
         rejected = tuple(
             RejectedRecord(record.offset, _event_id(record), reading.reason, reading.detail)
@@ -216,6 +216,6 @@ def _refused_identity(reading: Reading) -> Rejection | None:
     return None
 
 
-def _event_id(record: Any) -> str | None:
+def _event_id(record: RawRecord) -> str | None:
     named = next((value for name, value in record.headers or () if name == "ce_id" and value), None)
     return named.decode(errors="replace") if named else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from processors.events import Control
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationMark
@@ -18,12 +17,14 @@ from processors.offers.policy import ContactPolicy
 from schemas.codec import Codec
 from streams import topics
 from streams.kafka.log import read_partition
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
-from streams.stages.dead_letters import dead_letter
+from streams.stages.decoding import decode_all
 
 FOLD_BATCH = 1000
 
 Input = Situation | SituationMark | Control
+INPUTS = (Situation, SituationMark, Control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +51,17 @@ class PlanTask:
         batch: list[Input] = []
         for message in read_partition(self._context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
             value = self._context.codec.decode(message.value())
-            if isinstance(value, Input):
+            if isinstance(value, INPUTS):
                 batch.append(value)
             if len(batch) >= FOLD_BATCH:
                 self._advance(batch)
                 batch = []
         self._advance(batch)
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: what became of offers and situations."""
-        inputs: list[Input] = []
-        unreadable: list[Outgoing] = []
-        for record in records:
-            value = self._context.codec.decode(record.value)
-            if isinstance(value, Input):
-                inputs.append(value)
-            else:
-                unreadable.append(dead_letter(record, "plan", "unreadable", type(value).__name__))
-        return [*map(self._offer, self._advance(inputs)), *unreadable]
+        inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
+        return [*map(self._offer, self._advance(inputs)), *unread]
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Nothing: plan's clock is correlate's marks."""

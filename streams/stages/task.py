@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 
 
@@ -19,8 +20,8 @@ class Task(Protocol):
     def open(self, position: Position) -> None:
         """Restores the state that belongs to the committed `position`."""
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
-        """Works on raw records in offset order (aiokafka's `ConsumerRecord`s); returns what to send."""
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
+        """Works on raw records in offset order; returns what to send."""
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Called about once a second; `is_idle` when nothing waited since the last tick."""

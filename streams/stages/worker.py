@@ -21,7 +21,7 @@ from typing import Any
 
 import faust
 import structlog
-from faust.types import TP
+from faust.types import TP, AppT, Message
 
 from streams.kafka.chunks import Chunk, ChunkTransport
 from streams.kafka.transactions import Committer, Outgoing
@@ -37,10 +37,10 @@ TICK_S = 1.0
 class _RawSchema(faust.Schema[Any, Any]):
     """Hands keys and values over as they are: Faust's own decoding acknowledges and drops what it cannot decode."""
 
-    def loads_key(self, _app: Any, message: Any, **_: Any) -> Any:
+    def loads_key(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Any:  # noqa: ANN401, ARG002
         return message.key
 
-    def loads_value(self, _app: Any, message: Any, **_: Any) -> Any:
+    def loads_value(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Any:  # noqa: ANN401, ARG002
         return message.value
 
 
@@ -96,9 +96,8 @@ class StageWorker:
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
-        worker = faust.Worker(
-            self.app, loglevel="ERROR", redirect_stdouts=False, console_port=None, daemon=True, quiet=True
-        )
+        worker = faust.Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
+        worker.spinner = None
         try:
             worker.execute_from_commandline()
         except SystemExit as end:
@@ -111,7 +110,7 @@ class StageWorker:
         folder.mkdir(parents=True, exist_ok=True)
         app = faust.App(
             self._stage.group,
-            broker=f"kafka://{self._bootstrap.split(',')[0]}",
+            broker=";".join(f"kafka://{server.strip()}" for server in self._bootstrap.split(",")),
             autodiscover=False,
             datadir=str(folder),
             web_enabled=False,
@@ -130,13 +129,13 @@ class StageWorker:
         )
         app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop)
         topic = app.topic(*self._stage.topics, schema=_RawSchema(), acks=False)
-        app.agent(topic, name=self._stage.name)(self._consume)
+        app.agent(topic, name=self._stage.name)(self._consume)  # type: ignore[arg-type]
         app.timer(interval=TICK_S)(self._tick)
-        app.on_partitions_assigned.connect(self._on_assigned)
-        app.on_partitions_revoked.connect(self._on_revoked)
+        app.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
+        app.on_partitions_revoked.connect(self._on_revoked)  # type: ignore[arg-type]
         return app
 
-    async def _consume(self, stream: Any) -> None:
+    async def _consume(self, stream: faust.Stream[Any]) -> None:
         async for event in stream.noack().events():
             tp: TP = event.message.tp
             try:
@@ -156,7 +155,7 @@ class StageWorker:
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
-    async def _on_assigned(self, _app: Any, assigned: Iterable[TP], **_: Any) -> None:
+    async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
             missing = sorted(tp for tp in assigned if tp not in self._work)
             # Fencing waits for the broker half a second each: side by side, off the event loop.
@@ -168,7 +167,7 @@ class StageWorker:
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
-    async def _on_revoked(self, _app: Any, revoked: Iterable[TP], **_: Any) -> None:
+    async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
         for tp in revoked:
             work = self._work.pop(tp, None)
             if work is not None:
