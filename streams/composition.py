@@ -20,7 +20,7 @@ from processors.rules.ruleset import RuleSet
 from schemas.codec import Codec, decode_attributes, internal_codec
 from schemas.deployment import Deployment, DeploymentFault
 from schemas.publishing import register_contract
-from schemas.registry import FolderRegistry, Registry
+from schemas.registry import ConfluentRegistry, FolderRegistry, Registry, RegistryUnreachable
 from sinks.case_db import CaseStore, CaseStoreUnavailable, connect, upgrade
 from streams import topics
 from streams.broker import bootstrap as broker_address
@@ -57,10 +57,20 @@ class Platform:
 
     @cached_property
     def registry(self) -> Registry:
-        """The contracts folder as schema registry."""
-        registry = FolderRegistry()
-        for contract in self.deployment.contracts.values():
-            register_contract(contract, registry)
+        """The contracts folder as schema registry, or the one the settings name.
+
+        Raises:
+            Unreachable: that one does not answer.
+        """
+        address = self.settings.registry
+        registry: Registry = ConfluentRegistry(address) if address else FolderRegistry()
+        try:
+            for contract in self.deployment.contracts.values():
+                register_contract(contract, registry)
+        except RegistryUnreachable as fault:
+            raise Unreachable(
+                f"the schema registry at {fault.address} does not answer", "start it, or correct HEADWATER_REGISTRY"
+            ) from None
         return registry
 
     @cached_property

@@ -95,7 +95,7 @@ def _receipts(agency: str) -> Topic:
 def _core(partitions: int) -> tuple[Topic, ...]:
     compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS)}
     return (
-        Topic(LIFE_EVENTS, partitions, "person|record id", "canonical life events, marks of time, controls", compacted),
+        Topic(LIFE_EVENTS, partitions, "person|record id|arrival", "canonical life events, marks of time, controls", compacted),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
         Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
         Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),

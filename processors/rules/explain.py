@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from processors.civil_time import local_date
 from processors.decisions import BoundEvent, Decision
 from processors.rules.check import PLACEHOLDER
@@ -34,13 +36,15 @@ def explain(rules: RuleSet, decision: Decision, language: str = "") -> str:
         return ""
     bound = {event.step: event for event in decision.events}
 
-    def fill(placeholder: str) -> str:
-        name, _, field = placeholder.partition(".")
-        if placeholder == "person":
-            return PERSON
-        return _field(bound[name], field, rules) if name in bound else name
+    def fill(found: re.Match[str]) -> str:
+        name, _, field = found[1].partition(".")
+        if found[1] == "person":
+            text = PERSON
+        else:
+            text = _field(bound[name], field, rules) if name in bound else name
+        return text if found.start() == 0 else text[:1].lower() + text[1:]
 
-    return PLACEHOLDER.sub(lambda found: fill(found[1]), in_language(rule.explain, language)).strip()
+    return PLACEHOLDER.sub(fill, in_language(rule.explain, language)).strip()
 
 
 def _field(event: BoundEvent, field: str, rules: RuleSet) -> str:

@@ -12,11 +12,14 @@ import sys
 import click
 import typer
 
-from streams.cli import broker, contracts, identity, person, rules
+from streams.cli import broker, contracts, dlq, identity, person, rules
 from streams.cli.demo import demo
 from streams.cli.offers import offers
+from streams.cli.publish import publish
+from streams.cli.receipts import receipts
 from streams.cli.settings import settings_command
 from streams.cli.simulate import simulate
+from streams.cli.topics import topics
 from streams.cli.up import up
 from streams.cli.verify import verify
 from streams.errors import UserError
@@ -34,6 +37,10 @@ app.add_typer(broker.app, name="broker")
 app.command()(simulate)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rules.app, name="rules")
+app.command()(topics)
+app.command()(publish)
+app.command()(receipts)
+app.add_typer(dlq.app, name="dlq")
 app.command()(offers)
 app.add_typer(person.app, name="person")
 app.add_typer(identity.app, name="identity")

@@ -142,7 +142,7 @@ def _print_comparison(console: Console, comparison: Comparison | None) -> None:
     if comparison.is_equal:
         console.print(
             f"[green]ground truth:[/green] all {comparison.expected:,} expected offers were made, and no other; "
-            "every suppression is the expected one",
+            "every suppression is an expected one",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
         return

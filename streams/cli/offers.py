@@ -142,7 +142,7 @@ def _show_offer(console: Console, offer: CaseOffer, wording: Wording) -> None:
     )
     for label, value in (
         ("Team in the lead", lead),
-        ("Respond by", _moment(offer.respond_by, wording.zone)),
+        ("Respond by", f"end of {_last_day(offer.respond_by, wording.zone)}"),
         ("To offer", services),
     ):
         console.print(Padding(Text.assemble((f"{label}: ", "dim"), value), (0, 0, 0, 2)))
@@ -165,7 +165,7 @@ def _event(event: BoundEvent, zone: tzinfo) -> str:
 
 def _state(offer: CaseOffer, zone: tzinfo) -> str:
     if offer.state is OfferState.OPEN:
-        return f"open until {_day(offer.closes_at, zone)}"
+        return f"open until {_day(offer.closes_at - 1, zone)}"
     why = f", {offer.reason.value}" if offer.reason else ""
     return f"{offer.state.value} on {_day(offer.updated_at, zone)}{why}"
 
@@ -179,8 +179,9 @@ def _day(ms: int, zone: tzinfo) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, zone):%Y-%m-%d}"
 
 
-def _moment(ms: int, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, zone):%a %Y-%m-%d %H:%M}"
+def _last_day(end_ms: int, zone: tzinfo) -> str:
+    """The last local day before an exclusive end."""
+    return f"{datetime.fromtimestamp((end_ms - 1) / 1000, zone):%a %Y-%m-%d}"
 
 
 def _offer_data(offer: CaseOffer) -> dict[str, Any]:

@@ -13,37 +13,49 @@ import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-import infra
 import processors.rules
 from processors.civil_time import Calendar, parse_instant
 from processors.events import EventType
-from processors.rules.check import Deployment
+from processors.rules.check import Deployment as RuleDeployment
 from processors.rules.examples import Result, run_examples, says
 from processors.rules.lines import BadLine, Line, json_attributes, run
 from processors.rules.load import load
 from processors.rules.model import Problem
 from processors.rules.ruleset import RuleSet
+from schemas.deployment import Deployment
+from streams.cli.contracts import DeploymentOption, deployment_folder
+from streams.composition import DEMO, load_deployment, rule_deployment
 from streams.errors import UserError, WrongUse
 
 app = typer.Typer(help="Rules: check them, test their examples, run them over events.", no_args_is_help=True)
 
 LIBRARY = Path(processors.rules.__path__[0]) / "library"
-DEMO_CATALOGUE = Path(infra.__path__[0]) / "demo" / "catalogue.yaml"
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; the shipped rules if left out.")]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Rule files or folders; if left out, the deployment's own rules.")
+]
 Catalogue = Annotated[
-    str, typer.Option(help="Catalogue of event types: a file; `none` for experiments; `demo`: the shipped town's.")
+    str,
+    typer.Option(
+        help="What rules are checked against: `deployment` with its purposes, teams, services and holidays; "
+        "`demo`: the shipped town; a file: event types only; `none`: nothing, for experiments."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for scripts.")]
 
 
 @app.command("check")
-def check_rules(paths: Paths = None, catalogue: Catalogue = "demo", as_json: AsJson = False) -> None:
+def check_rules(
+    paths: Paths = None,
+    catalogue: Catalogue = "deployment",
+    deployment: DeploymentOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Checks rules: form, names, types, limits, no harm, examples. Exit 1 if any problem is found.
 
     Example: headwater rules check rules/
     """
-    loaded = _load(paths, catalogue)
+    loaded = load(*_sources(paths, catalogue, deployment), json_attributes)
     problems = loaded if isinstance(loaded, list) else []
     for problem in problems:
         typer.echo(_json_problem(problem) if as_json else str(problem))
@@ -60,12 +72,17 @@ def _json_problem(problem: Problem) -> str:
 
 
 @app.command("test")
-def test_rules(paths: Paths = None, catalogue: Catalogue = "demo", as_json: AsJson = False) -> None:
+def test_rules(
+    paths: Paths = None,
+    catalogue: Catalogue = "deployment",
+    deployment: DeploymentOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Runs the examples the rules carry. Exit 1 if one does not hold.
 
     Example: headwater rules test rules/eviction-risk.yaml
     """
-    rules = _usable(RuleSet.load(_documents(paths), _deployment(catalogue), json_attributes))
+    rules = _usable(RuleSet.load(*_sources(paths, catalogue, deployment), json_attributes))
     results = list(run_examples(rules))
     for result in results:
         typer.echo(_json_result(result) if as_json else _result(result))
@@ -90,11 +107,12 @@ def _json_result(result: Result) -> str:
 
 
 @app.command("run")
-def run_rules(
+def run_rules(  # noqa: PLR0913, PLR0917  # one parameter per option
     rules: Annotated[Path, typer.Argument(help="Rule file or folder.")],
     events: Annotated[str, typer.Option(help="JSON lines, in order of arrival; `-` reads standard input.")],
     until: Annotated[str | None, typer.Option(help="Where the clock ends: RFC 3339 or a date.")] = None,
-    catalogue: Catalogue = "demo",
+    catalogue: Catalogue = "deployment",
+    deployment: DeploymentOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Decides over events in a file and prints each decision as a JSON line.
@@ -102,7 +120,7 @@ def run_rules(
     Example: headwater rules run rules/ --events events.jsonl --until 2026-12-31
     """
     del as_json  # the output is JSON lines in any case
-    ruleset = _usable(_load([rules], catalogue))
+    ruleset = _usable(load(*_sources([rules], catalogue, deployment), json_attributes))
     end = _end(until, ruleset.calendar)
     source = sys.stdin if events == "-" else _open(Path(events))
     with source:
@@ -152,13 +170,17 @@ def _usable(loaded: RuleSet | list[Problem]) -> RuleSet:
     raise UserError(problem, f"{first.remedy}; see `headwater rules check`")
 
 
-def _load(paths: list[Path] | None, catalogue: str) -> RuleSet | list[Problem]:
-    return load(_documents(paths), _deployment(catalogue), json_attributes)
+def _sources(paths: list[Path] | None, catalogue: str, folder: Path | None) -> tuple[Mapping[str, str], RuleDeployment]:
+    """Rule documents by name, and what they are checked against."""
+    place = _deployment(catalogue, folder)
+    if isinstance(place, Deployment):
+        return _documents(paths) if paths else place.rules, rule_deployment(place)
+    return _documents(paths or [LIBRARY]), place
 
 
-def _documents(paths: list[Path] | None) -> dict[str, str]:
+def _documents(paths: list[Path]) -> dict[str, str]:
     files: list[Path] = []
-    for path in paths or [LIBRARY]:
+    for path in paths:
         if path.is_dir():
             files += sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
         else:
@@ -175,11 +197,15 @@ def _read(path: Path) -> str:
         raise WrongUse(f"{path} cannot be read: {error}", "name a file in UTF-8, or a folder") from None
 
 
-def _deployment(catalogue: str) -> Deployment:
+def _deployment(catalogue: str, folder: Path | None) -> Deployment | RuleDeployment:
+    """The deployment a catalogue stands in, else the catalogue alone."""
+    if folder is not None and catalogue != "deployment":
+        raise WrongUse(f"--deployment and --catalogue {catalogue} exclude each other", "leave one of them out")
     if catalogue == "none":
-        return Deployment()
-    path = DEMO_CATALOGUE if catalogue == "demo" else Path(catalogue)
-    return Deployment(catalogue=read_catalogue(_read(path), str(path)))
+        return RuleDeployment()
+    if catalogue in ("deployment", "demo"):
+        return load_deployment(deployment_folder(folder) if catalogue == "deployment" else DEMO)
+    return RuleDeployment(catalogue=read_catalogue(_read(Path(catalogue)), catalogue))
 
 
 def read_catalogue(text: str, name: str) -> dict[str, EventType]:

@@ -23,7 +23,7 @@ from schemas.contract import Contract
 from schemas.outcomes import Heartbeat, Mapped, MappedEvent, Rejection, RejectionReason
 from schemas.reading import intake_record
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
-from schemas.registry import Registry
+from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
@@ -104,6 +104,8 @@ class IntakeTask:
                 self._contract, context.registry, record.key, record.value, record.headers, context.wall()
             )
             return _refused_identity(reading) or reading
+        except RegistryUnreachable:
+            raise
         except Exception as error:
             log.error(
                 "intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, exc_info=error
@@ -152,7 +154,9 @@ class IntakeTask:
         return Outgoing(
             topics.LIFE_EVENTS,
             topics.partition_of(event.person, self._context.core_partitions),
-            f"{event.person}|{event.id}".encode(),
+            # With its arrival: were a copy to take the original's place by compaction, a replay would
+            # judge it as late as the copy was.
+            f"{event.person}|{event.id}|{event.arrival}".encode(),
             self._context.codec.encode(event),
         )
 

@@ -32,6 +32,8 @@ log = structlog.get_logger()
 
 CHUNK_RECORDS = 5000
 TICK_S = 1.0
+LOST_TICKS = 3
+"""After how many idle ticks a fetched chunk that never reached the stage counts as lost."""
 
 
 class _RawSchema(faust.Schema[Any, Any]):
@@ -52,6 +54,7 @@ class PartitionWork:
         self._committer = committer
         self.position = 0
         self._is_idle = True
+        self.idle_ticks = 0
 
     def open(self) -> None:
         """Fences earlier holders and restores the task's state."""
@@ -71,6 +74,7 @@ class PartitionWork:
     def tick(self) -> None:
         """Lets time pass; sends what became due."""
         is_idle, self._is_idle = self._is_idle, True
+        self.idle_ticks = self.idle_ticks + 1 if is_idle else 0
         outgoing = self._task.tick(is_idle)
         if outgoing:
             self._commit(outgoing, self.position)
@@ -149,11 +153,19 @@ class StageWorker:
 
     async def _tick(self) -> None:
         try:
-            for work in list(self._work.values()):
+            for tp, work in list(self._work.items()):
                 work.tick()
-                await asyncio.sleep(0)
+                await self._fetch_again_if_lost(tp, work)
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
+
+    async def _fetch_again_if_lost(self, tp: TP, work: PartitionWork) -> None:
+        """A lost chunk shows by the next one; when none follows, by a position ahead of idle work."""
+        if work.idle_ticks < LOST_TICKS or work.idle_ticks % LOST_TICKS:
+            await asyncio.sleep(0)
+        elif tp in self._work and await self.app.consumer.position(tp) != work.position:
+            log.warning("chunk lost, fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
+            await self.app.consumer.seek(tp, work.position)
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:

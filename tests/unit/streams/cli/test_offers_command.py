@@ -58,9 +58,9 @@ def printed(url: str, width: int, state: OfferState = OfferState.OPEN) -> str:
 def test_shows_offer_and_why_in_local_time(url: str, width: int) -> None:
     text = " ".join(printed(url, width).split())
     for part in (
-        "HIGH household househol gent open until 2026-02-02",
+        "HIGH household househol gent open until 2026-02-01",
         "Team in the lead: housing",
-        "Respond by: Wed 2026-01-07 00:00",
+        "Respond by: end of Tue 2026-01-06",
         "To offer: A call about income",
         "Why: A job was lost on 2026-01-05.",
         "(rule eviction-risk, version 2)",

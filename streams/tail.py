@@ -1,0 +1,131 @@
+"""Reads on from positions of several partitions: to their ends, or for ever. Committed records only.
+
+For tools that look at part of a topic, or wait for what comes next; whole partitions are read by
+`streams.kafka.log`. Joins no consumer group and commits nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.errors import Unreachable
+from streams.kafka.clients import client_config
+from streams.kafka.transactions import require_reachable
+
+BATCH = 2000
+STALLED_S = 30.0
+
+Source = tuple[str, int]
+"""Topic and partition."""
+
+
+class Tail:
+    """The records of partitions from given offsets on; an offset that is gone means the oldest there is."""
+
+    def __init__(self, bootstrap: str, starts: Mapping[Source, int]) -> None:
+        self._bootstrap = bootstrap
+        self._consumer = Consumer(
+            {
+                **client_config(bootstrap),
+                "group.id": "headwater-readers",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+            }
+        )
+        self._consumer.assign([TopicPartition(*source, offset) for source, offset in starts.items()])
+        self.ended: set[Source] = set()
+        """Partitions whose end was seen at least once."""
+
+    def poll(self, timeout_s: float = 0.2) -> list[Message]:
+        """What came within the timeout, by partition in order; perhaps nothing.
+
+        Raises:
+            Unreachable: Kafka refuses to send.
+        """
+        # `consume` waits for the whole batch or the timeout.
+        return [message for message in self._consumer.consume(BATCH, timeout=timeout_s) if self._is_record(message)]
+
+    def __enter__(self) -> Tail:
+        """The tail itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Lets go of the connection."""
+        self._consumer.close()
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.code() != KafkaError._PARTITION_EOF:
+            raise Unreachable(
+                f"Kafka at {self._bootstrap} does not send {message.topic()}: {error.str()}", "check the broker"
+            )
+        self.ended.add((str(message.topic()), message.partition() or 0))
+        return False
+
+
+def sources_of(bootstrap: str, topics: Iterable[str]) -> list[Source]:
+    """Partitions of those of the topics that exist.
+
+    Raises:
+        Unreachable: the broker does not answer.
+    """
+    require_reachable(bootstrap)
+    present = AdminClient(client_config(bootstrap)).list_topics(timeout=10).topics
+    return [(name, partition) for name in topics if name in present for partition in sorted(present[name].partitions)]
+
+
+def ends_of(bootstrap: str, sources: Iterable[Source]) -> dict[Source, int]:
+    """Offset after the newest record of each partition.
+
+    Raises:
+        Unreachable: the broker does not answer.
+    """
+    consumer = Consumer({**client_config(bootstrap), "group.id": "headwater-readers"})
+    try:
+        return {source: consumer.get_watermark_offsets(TopicPartition(*source), timeout=30)[1] for source in sources}
+    except KafkaException as error:
+        raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
+    finally:
+        consumer.close()
+
+
+def read_on(bootstrap: str, starts: Mapping[Source, int]) -> Iterator[Message]:
+    """Yields what lies between the given offsets and the ends as they are now.
+
+    Raises:
+        Unreachable: the broker stopped answering.
+    """
+    ends = ends_of(bootstrap, starts)
+    unread = {source for source, start in starts.items() if start < ends[source]}
+    if not unread:
+        return
+    quiet_since = time.monotonic()
+    with Tail(bootstrap, {source: starts[source] for source in unread}) as tail:
+        while unread:
+            batch = tail.poll(0.05)
+            if batch:
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > STALLED_S:
+                raise Unreachable(f"Kafka at {bootstrap} stopped sending {min(unread)[0]}", "check the broker")
+            for message in batch:
+                source, offset = place_of(message)
+                if offset < ends[source]:
+                    yield message
+                if offset >= ends[source] - 1:
+                    unread.discard(source)
+            # Transaction markers take the last offsets, so that the last record may not be the end.
+            unread -= tail.ended
+
+
+def place_of(message: Message) -> tuple[Source, int]:
+    """Partition and offset of a record that was read."""
+    return (str(message.topic()), message.partition() or 0), message.offset() or 0

@@ -1,0 +1,94 @@
+"""`python echo_worker.py`: a stage that copies its input, in a real `StageWorker`, to prove the transport.
+
+Reads what to do from ECHO_* variables. Each record goes to the output partition of the same number
+with a header naming its source topic and offset; the note kept with a position counts the records
+worked on, so that it can be checked against the position. Its own trouble is asked for by ECHO_LOSE
+(every how many chunks one is lost between Faust and the stage) and ECHO_SLOW_S (per chunk).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from streams import logs
+from streams.kafka import chunks
+from streams.kafka.transactions import Outgoing, Position
+from streams.settings import Settings
+from streams.stages import worker
+from streams.stages.task import Stage
+
+SOURCES = tuple(os.environ["ECHO_FROM"].split(","))
+TARGET = os.environ["ECHO_TO"]
+SLOW_S = float(os.environ.get("ECHO_SLOW_S", "0"))
+LOSE = int(os.environ.get("ECHO_LOSE", "0"))
+
+
+class EchoTask:
+    """Copies one partition."""
+
+    def __init__(self, partition: int, worker_name: str) -> None:
+        self._partition = partition
+        self._worker = worker_name.encode()
+        self._done = 0
+
+    def open(self, position: Position) -> None:
+        """Takes up the count where it was committed."""
+        self._done = int(position.note or 0)
+
+    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+        """One copy a record."""
+        time.sleep(SLOW_S)
+        self._done += len(records)
+        return [self._copy(record) for record in records]
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """Nothing is due."""
+        return []
+
+    def note(self) -> str:
+        """How many records were worked on."""
+        return str(self._done)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _copy(self, record: Any) -> Outgoing:
+        headers = [("source", f"{record.topic}/{record.offset}".encode()), ("worker", self._worker)]
+        return Outgoing(TARGET, self._partition, record.key, record.value, headers)
+
+
+class LosingConsumer(chunks.ChunkConsumer):
+    """Loses every so many-th chunk, as Faust does around a rebalance."""
+
+    _seen = 0
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """Passes on what is not lost."""
+        async for tp, message in super().getmany(timeout):
+            self._seen += 1
+            if self._seen % LOSE:
+                yield tp, message
+            else:
+                sys.stderr.write(f"chunk lost {tp}\n")
+
+
+def main() -> None:
+    """Runs until SIGTERM."""
+    settings = Settings(worker=os.environ["ECHO_WORKER"])
+    logs.configure("info")
+    worker.CHUNK_RECORDS = int(os.environ.get("ECHO_CHUNK", "200"))
+    if LOSE:
+        chunks.ChunkTransport.Consumer = LosingConsumer
+    stage = Stage(os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker))
+    running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings)
+    # Were Faust's own commits on, they would come this often.
+    running.app.conf.broker_commit_interval = 0.05
+    running.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+"""What `streams.kafka` takes for granted of Faust, aiokafka, librdkafka and Kafka, proved on a real broker.
+
+Each worker is a real process (`echo_worker.py`). A failure says which assumption an upgrade broke.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.kafka.clients import client_config
+from streams.kafka.log import committed_positions, read_partition
+from streams.kafka.transactions import Committer, Outgoing, Position
+
+ECHO = Path(__file__).with_name("echo_worker.py")
+LIMIT_S = 90.0
+SEED = 20261122
+
+
+class Echo:
+    """One echo stage: its topics, its workers, and what came out."""
+
+    def __init__(self, bootstrap: str, folder: Path, sources: int = 1, partitions: int = 2) -> None:
+        self.bootstrap = bootstrap
+        self.partitions = partitions
+        self._folder = folder
+        tag = uuid.uuid4().hex[:12]
+        self.name = f"echo-{tag}"
+        self.group = f"headwater-{self.name}"
+        self.sources = [f"in{number}.{tag}" for number in range(sources)]
+        self.target = f"out.{tag}"
+        make_topics(bootstrap, *self.sources, self.target, partitions=partitions)
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self, worker: str = "1", **environment: object) -> subprocess.Popen[bytes]:
+        """A worker in a process of its own; its log is in the test's folder."""
+        said = {
+            "HEADWATER_KAFKA": self.bootstrap,
+            "HEADWATER_DATA": self._folder / "data",
+            "ECHO_NAME": self.name,
+            "ECHO_FROM": ",".join(self.sources),
+            "ECHO_TO": self.target,
+            "ECHO_WORKER": worker,
+            "PYTHONPATH": os.getcwd(),
+            **environment,
+        }
+        with self.log(worker).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, ECHO],
+                env={**os.environ, **{name: str(value) for name, value in said.items()}},
+                stdout=log, stderr=log, cwd=self._folder,
+            )  # fmt: skip
+        self._workers.append(process)
+        return process
+
+    def log(self, worker: str = "1") -> Path:
+        return self._folder / f"{self.name}-{worker}.log"
+
+    def opened(self, worker: str = "1") -> int:
+        """How many partitions a worker opened so far."""
+        return self.log(worker).read_text(errors="replace").count("partition opened")
+
+    def done(self) -> int:
+        """Sum of committed positions: grows as records are worked on."""
+        return sum(committed_positions(self.bootstrap, self.group, self.sources).values())
+
+    def ends(self) -> int:
+        return sum(ends(self.bootstrap, self.sources, self.partitions))
+
+    def copies(self, partition: int) -> list[Message]:
+        return list(read_partition(self.bootstrap, self.target, partition))
+
+    def check_exactly_once(self) -> None:
+        """Every committed record of every source once on the output, in order, and none of an aborted one."""
+        for partition in range(self.partitions):
+            copies = self.copies(partition)
+            assert not [copy for copy in copies if b"aborted" in (copy.value() or b"")], (
+                "isolation: records of aborted transactions were read (ChunkConsumerThread sets _isolation_level)"
+            )
+            for source in self.sources:
+                wanted = [message.offset() for message in read_partition(self.bootstrap, source, partition)]
+                found = [offset for topic, offset in map(source_of, copies) if topic == source]
+                twice = [offset for offset, count in Counter(found).items() if count > 1]
+                lost = sorted(set(wanted) - set(found))
+                assert not twice, f"outputs and position are not one transaction: {source}/{partition} twice {twice[:5]}"
+                assert not lost, f"a chunk was lost between fetch and commit: {source}/{partition} misses {lost[:5]}"
+                assert found == wanted, f"order within a partition: {source}/{partition}"
+
+    def stop(self) -> None:
+        for process in self._workers:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def echo(kafka: str, tmp_path: Path) -> Iterator[Echo]:
+    made = Echo(kafka, tmp_path)
+    yield made
+    made.stop()
+
+
+def test_every_record_once_after_kills_at_random_moments(echo: Echo) -> None:
+    dice = random.Random(SEED)
+    produce(echo, 12_000, dice)
+    total = echo.ends()
+    kills = 4
+    marks = sorted(dice.sample(range(total // 20, total * 9 // 10), kills))
+    for mark in marks:
+        worker = echo.start(ECHO_SLOW_S=0.02)
+        wait_until(lambda mark=mark: echo.done() >= mark, "the worker gets on", echo)
+        worker.send_signal(signal.SIGKILL)
+        assert worker.wait() == -signal.SIGKILL, "the worker ended before it was killed"
+    assert echo.done() < total, "no kill came in the middle of the work"
+    last = echo.start()
+    wait_until(lambda: echo.done() >= total, "position passes the transaction markers at the end of the log", echo)
+    assert stop_gently(last) == 0
+    echo.check_exactly_once()
+
+
+def test_position_and_note_are_committed_by_the_transaction_alone(echo: Echo) -> None:
+    """Faust commits by itself whatever was acknowledged; here every 50 ms, were `_commit` not overridden."""
+    produce(echo, 6_000, random.Random(SEED), aborted=False)
+    worker = echo.start(ECHO_SLOW_S=0.02)
+    seen = set()
+
+    def is_done() -> bool:
+        for partition, position in enumerate(positions(echo)):
+            copies = sum(1 for _ in read_partition(echo.bootstrap, echo.target, partition))
+            below = count_below(echo, partition, position.offset)
+            assert copies >= below, f"a commit ran ahead of its outputs: {below} records below it, {copies} on the output"
+            if position.offset > 0:
+                assert position.note == str(below), (
+                    f"the note does not belong to the position: {position.note!r} for {below} records "
+                    "(Faust's own commit is on, or the transaction does not carry metadata)"
+                )
+                seen.add((partition, position.offset))
+        return echo.done() >= echo.ends()
+
+    wait_until(is_done, "the worker gets on", echo)
+    assert len(seen) > 4, "too few positions were looked at while the worker ran"
+    # Acknowledged long ago: what Faust would commit now has no note.
+    settle_s = time.monotonic() + 1
+    wait_until(lambda: is_done() and time.monotonic() > settle_s, "positions stay", echo)
+    assert stop_gently(worker) == 0
+    assert is_done(), "Faust committed when it ended"
+
+
+def test_a_chunk_that_does_not_begin_at_the_position_is_refused_and_fetched_again(echo: Echo) -> None:
+    produce(echo, 6_000, random.Random(SEED))
+    worker = echo.start(ECHO_LOSE=5)
+    wait_until(lambda: echo.done() >= echo.ends(), "what was lost on the way is fetched again", echo)
+    assert stop_gently(worker) == 0
+    assert echo.log().read_text().count("chunk lost") > 3
+    echo.check_exactly_once()
+
+
+def test_sigterm_ends_within_seconds_and_with_code_0(echo: Echo) -> None:
+    produce(echo, 4_000, random.Random(SEED))
+    worker = echo.start(ECHO_SLOW_S=0.1)
+    wait_until(lambda: echo.done() > 0, "the worker gets on", echo)
+    asked = time.monotonic()
+    assert stop_gently(worker) == 0
+    assert time.monotonic() - asked < 10, "SIGTERM in the middle of the work took too long"
+    assert 0 < echo.done() < echo.ends()
+
+
+def test_a_fault_ends_the_worker_and_commits_nothing_more(echo: Echo) -> None:
+    """An agent that raises loses its event and goes on, in Faust; here the process ends, for the supervisor."""
+    produce(echo, 2_000, random.Random(SEED))
+    client = admin(echo.bootstrap)
+    client.delete_topics([echo.target])[echo.target].result(30)
+    worker = echo.start()
+    assert worker.wait(LIMIT_S) == 70, echo.log().read_text()[-2000:]
+    assert echo.done() == 0
+
+
+def test_a_zombie_produces_nothing_more_and_partitions_are_assigned_together(kafka: str, tmp_path: Path) -> None:
+    echo = Echo(kafka, tmp_path, sources=2, partitions=2)
+    try:
+        play_zombie(echo)
+    finally:
+        echo.stop()
+
+
+def play_zombie(echo: Echo) -> None:
+    zombie, other = (echo.start(name, ECHO_CHUNK=50, ECHO_SLOW_S=0.1) for name in ("a", "b"))
+    wait_until(lambda: is_shared_together(echo), "Faust's assignor gives a worker the same partitions of all topics", echo)
+    opened = echo.opened("b")
+    produce(echo, 3_000, random.Random(SEED))
+    start = echo.done()
+    wait_until(lambda: echo.done() > start + 600, "both get on", echo)
+    zombie.send_signal(signal.SIGSTOP)  # fetched chunks are in its hands
+    wait_until(lambda: echo.opened("b") >= opened + 2, "the group gives a silent worker's partitions away", echo)
+    wait_until(lambda: echo.done() >= echo.ends(), "the other worker takes over", echo)
+    before = [echo.copies(partition) for partition in range(echo.partitions)]
+    opened = echo.opened("a")
+    zombie.send_signal(signal.SIGCONT)
+    wait_until(
+        lambda: zombie.poll() is not None or echo.opened("a") > opened, "the zombie ends or joins anew", echo
+    )
+    after = [echo.copies(partition) for partition in range(echo.partitions)]
+    assert [len(one) for one in after] == [len(one) for one in before], "fencing: a zombie's transaction was committed"
+    echo.check_exactly_once()
+    assert {worker_of(copy) for one in after for copy in one} == {"a", "b"}
+    assert stop_gently(other) == 0
+
+
+def is_shared_together(echo: Echo) -> bool:
+    """Whether two workers share the partitions evenly, and the same ones of each topic."""
+    client = admin(echo.bootstrap)
+    described = client.describe_consumer_groups([echo.group])[echo.group].result(30)
+    if len(described.members) != 2 or any(member.assignment is None for member in described.members):
+        return False
+    assert described.partition_assignor == "faust", (
+        f"assignor: the group settled on {described.partition_assignor!r} (_partition_assignment_strategy)"
+    )
+    shares = [
+        {topic: {tp.partition for tp in member.assignment.topic_partitions if tp.topic == topic} for topic in echo.sources}
+        for member in described.members
+    ]
+    if sum(len(partitions) for share in shares for partitions in share.values()) != len(echo.sources) * echo.partitions:
+        return False
+    return all(len({frozenset(partitions) for partitions in share.values()}) == 1 and all(share.values()) for share in shares)
+
+
+# The committer alone: what transactions.py takes for granted of Kafka.
+
+
+@pytest.fixture
+def pair(kafka: str) -> tuple[str, str, str]:
+    """A source and a target topic of one partition, and a group."""
+    tag = uuid.uuid4().hex[:12]
+    make_topics(kafka, f"in.{tag}", f"out.{tag}", partitions=1)
+    return f"in.{tag}", f"out.{tag}", f"headwater-{tag}"
+
+
+def test_whoever_opens_a_partition_fences_the_earlier_holder(kafka: str, pair: tuple[str, str, str]) -> None:
+    source, target, group = pair
+    earlier, later = Committer(kafka, group, source, 0), Committer(kafka, group, source, 0)
+    earlier.open()
+    earlier.commit([Outgoing(target, 0, None, b"one")], 1, "a")
+    assert later.open() == Position(1, "a")
+    with pytest.raises(KafkaException) as fenced:
+        earlier.commit([Outgoing(target, 0, None, b"zombie")], 2, "b")
+    assert fenced.value.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._STATE)
+    later.commit([Outgoing(target, 0, None, b"two")], 2, "c")
+    assert [message.value() for message in read_partition(kafka, target, 0)] == [b"one", b"two"]
+    assert Committer(kafka, group, source, 0).open() == Position(2, "c")
+
+
+def test_the_worker_that_died_within_a_transaction_leaves_nothing(kafka: str, pair: tuple[str, str, str]) -> None:
+    source, target, group = pair
+    dead, heir = Committer(kafka, group, source, 0), Committer(kafka, group, source, 0)
+    dead.open()
+    dead._producer.begin_transaction()
+    dead._producer.produce(target, b"half", partition=0)
+    dead._producer.flush(10)
+    heir.open()  # aborts it: a reader must not wait for a time-out
+    heir.commit([Outgoing(target, 0, None, b"whole")], 1)
+    assert [message.value() for message in read_partition(kafka, target, 0)] == [b"whole"]
+
+
+def test_a_record_that_cannot_be_sent_fails_the_whole_commit(kafka: str, pair: tuple[str, str, str]) -> None:
+    source, target, group = pair
+    committer = Committer(kafka, group, source, 0)
+    committer.open()
+    with pytest.raises(KafkaException):
+        committer.commit([Outgoing(target, 0, None, b"good"), Outgoing(target, 0, None, b"x" * 4_500_000)], 5, "n")
+    assert Committer(kafka, group, source, 0).open() == Position(0, "")
+    assert list(read_partition(kafka, target, 0)) == []
+
+
+def test_a_group_that_never_committed_begins_at_the_oldest_record(kafka: str, pair: tuple[str, str, str]) -> None:
+    source, _target, group = pair
+    producer = Producer(client_config(kafka))
+    for number in range(3):
+        producer.produce(source, str(number).encode(), partition=0)
+    producer.flush(10)
+    client = admin(kafka)
+    client.delete_records([TopicPartition(source, 0, 2)])
+    wait_until(lambda: len(list(read_partition(kafka, source, 0))) == 1, "records are deleted")
+    assert Committer(kafka, group, source, 0).open() == Position(2, "")
+
+
+# Ground to stand on.
+
+
+def produce(echo: Echo, records: int, dice: random.Random, aborted: bool = True) -> None:
+    """Records in transactions of random sizes; some are aborted, the last one of each partition too."""
+    producer = Producer({**client_config(echo.bootstrap), "transactional.id": uuid.uuid4().hex, "retry.backoff.ms": 5})
+    producer.init_transactions(30)
+    sent = 0
+    while sent < records:
+        is_last = False
+        is_aborted = aborted and dice.random() < 0.25
+        size = min(dice.randint(1, 700), records - sent)
+        sent += size
+        is_last = sent >= records
+        producer.begin_transaction()
+        for number in range(size):
+            text = f"{'aborted' if is_aborted else 'good'} {sent} {number}".encode()
+            producer.produce(dice.choice(echo.sources), text, partition=dice.randrange(echo.partitions))
+        if is_aborted:
+            producer.flush(30)
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+        if is_last and aborted:
+            producer.begin_transaction()
+            for source in echo.sources:
+                for partition in range(echo.partitions):
+                    producer.produce(source, b"aborted at the end", partition=partition)
+            producer.flush(30)
+            producer.abort_transaction(30)
+
+
+def positions(echo: Echo) -> list[Position]:
+    """Committed position and note of each partition of the first source."""
+    consumer = Consumer({**client_config(echo.bootstrap), "group.id": echo.group})
+    try:
+        found = consumer.committed([TopicPartition(echo.sources[0], p) for p in range(echo.partitions)], timeout=30)
+        return [Position(max(tp.offset, 0), tp.metadata or "") for tp in found]
+    finally:
+        consumer.close()
+
+
+def count_below(echo: Echo, partition: int, offset: int) -> int:
+    return sum(1 for _ in read_partition(echo.bootstrap, echo.sources[0], partition, offset)) if offset else 0
+
+
+def ends(bootstrap: str, topics: list[str], partitions: int) -> list[int]:
+    consumer = Consumer({**client_config(bootstrap), "group.id": uuid.uuid4().hex})
+    try:
+        wanted = [TopicPartition(topic, partition) for topic in topics for partition in range(partitions)]
+        return [consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in wanted]
+    finally:
+        consumer.close()
+
+
+def source_of(copy: Message) -> tuple[str, int]:
+    topic, _, offset = header(copy, "source").rpartition("/")
+    return topic, int(offset)
+
+
+def worker_of(copy: Message) -> str:
+    return header(copy, "worker")
+
+
+def header(copy: Message, name: str) -> str:
+    return dict(copy.headers() or [])[name].decode()
+
+
+def admin(bootstrap: str) -> AdminClient:
+    return AdminClient(client_config(bootstrap))
+
+
+def make_topics(bootstrap: str, *names: str, partitions: int) -> None:
+    client = admin(bootstrap)
+    for made in client.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+        made.result(30)
+
+
+def stop_gently(worker: subprocess.Popen[bytes]) -> int:
+    worker.send_signal(signal.SIGTERM)
+    return worker.wait(30)
+
+
+def wait_until(is_so: Callable[[], bool], what: str, echo: Echo | None = None) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not is_so():
+        if time.monotonic() > deadline:
+            said = "".join(log.read_text(errors="replace")[-1500:] for log in echo._folder.glob("*.log")) if echo else ""
+            pytest.fail(f"not within {LIMIT_S:.0f} s: {what}\n{said}", pytrace=False)
+        time.sleep(0.05)
