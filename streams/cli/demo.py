@@ -6,6 +6,7 @@ import json as json_module
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from processors.offers.model import OfferState
+from streams.cli.offers import OfferList, read_offers, show_offer, wording_of
 from streams.composition import Platform, case_db_url
 from streams.demo.comparison import Comparison
 from streams.demo.play import Advance, Demo, Played, Say
@@ -45,6 +48,7 @@ def demo(
             played = demo.play(platform, supervisor)
             bars.stop()
             _print(console, played, platform)
+            _print_offers(console, read_offers(case_db_url(demo.settings), OfferState.OPEN), platform)
             if json is not None:
                 json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
             if not once:
@@ -155,6 +159,18 @@ def _print_comparison(console: Console, comparison: Comparison | None) -> None:
     for name in ("missing", "extra", "suppressed_missing", "suppressed_extra"):
         for facts in getattr(comparison, name)[:SHOWN]:
             console.print(f"  {name.replace('_', ' ')}: {facts}", highlight=False, soft_wrap=True)
+
+
+def _print_offers(console: Console, found: OfferList, platform: Platform) -> None:
+    """How many open offers each team has, and the most urgent one with its why."""
+    wording = wording_of(platform.deployment)
+    teams = Counter(wording.teams.get(offer.lead, offer.lead) for offer in found.offers)
+    if not found.offers:
+        return
+    console.print()
+    console.print("Open offers by team in the lead: " + ", ".join(f"{team} {n}" for team, n in teams.most_common()))
+    console.print("The most urgent of them, as its team sees it:")
+    show_offer(console, found.offers[0], wording)
 
 
 def _stay(console: Console, settings: Settings, platform: Platform, supervisor: Supervisor) -> None:

@@ -118,7 +118,7 @@ def as_data(found: OfferList) -> dict[str, Any]:
 def show(console: Console, found: OfferList, wording: Wording) -> None:
     """Prints the list for people, in any width."""
     for offer in found.offers:
-        _show_offer(console, offer, wording)
+        show_offer(console, offer, wording)
     if not found.offers:
         console.print("No such offer.")
     console.print(Rule(style="dim"))
@@ -128,7 +128,8 @@ def show(console: Console, found: OfferList, wording: Wording) -> None:
         console.print(Padding(Text(f"{count} {reason.value}: {_WHY_NOT[reason]}", style="dim"), (0, 0, 0, 2)))
 
 
-def _show_offer(console: Console, offer: CaseOffer, wording: Wording) -> None:
+def show_offer(console: Console, offer: CaseOffer, wording: Wording) -> None:
+    """Prints one offer and what it rests on."""
     lead = wording.teams.get(offer.lead, offer.lead)
     services = ", ".join(wording.services.get(each, each) for each in offer.services)
     console.print(Rule(style="dim"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, committed_offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class LagReader:
 
     def read(self) -> Lag:
         """The lag now."""
-        committed = self._consumer.committed(self._sources, timeout=30)
+        committed = committed_offsets(self._consumer, self._sources)
         done = sum(max(tp.offset, 0) for tp in committed)
         total = sum(self._consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in self._sources)
         return Lag(done, total)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, committed_offsets
 
 BATCH = 5000
 STALLED_S = 30.0
@@ -74,10 +74,11 @@ def partitions_of(bootstrap: str, topic: str) -> list[int]:
 
 def committed_positions(bootstrap: str, group: str, topics: list[str]) -> dict[tuple[str, int], int]:
     """Next offset a consumer group reads, by topic and partition; 0 where it never committed."""
-    consumer = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"})
+    # Not `read_committed`: that waits for a transaction which a worker that died left open, up to its time-out.
+    consumer = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_uncommitted"})
     try:
         wanted = [TopicPartition(t, p) for t in topics for p in partitions_of(bootstrap, t)]
-        found = consumer.committed(wanted, timeout=30) if wanted else []
+        found = committed_offsets(consumer, wanted) if wanted else []
         return {(tp.topic, tp.partition): max(tp.offset, 0) for tp in found}
     finally:
         consumer.close()

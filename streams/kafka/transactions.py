@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, committed_offsets
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -71,7 +71,7 @@ class Committer:
     def open(self) -> Position:
         """Fences earlier holders of the partition, then reads the committed position."""
         self._producer.init_transactions(30)
-        (committed,) = self._group.committed([TopicPartition(*self._source)], timeout=30)
+        (committed,) = committed_offsets(self._group, [TopicPartition(*self._source)])
         if committed.error is not None:
             raise KafkaException(committed.error)
         if committed.offset >= 0:

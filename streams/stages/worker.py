@@ -17,10 +17,12 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import IllegalStateError
 from faust.types import TP, AppT, Message
 
 from streams.kafka.chunks import Chunk, ChunkTransport
@@ -163,9 +165,12 @@ class StageWorker:
         """A lost chunk shows by the next one; when none follows, by a position ahead of idle work."""
         if work.idle_ticks < LOST_TICKS or work.idle_ticks % LOST_TICKS:
             await asyncio.sleep(0)
-        elif tp in self._work and await self.app.consumer.position(tp) != work.position:
-            log.warning("chunk lost, fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
-            await self.app.consumer.seek(tp, work.position)
+            return
+        with suppress(IllegalStateError):  # revoked meanwhile
+            fetched = await self.app.consumer.position(tp)
+            if fetched != work.position and self._work.get(tp) is work:
+                log.warning("chunk lost, fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
+                await self.app.consumer.seek(tp, work.position)
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:

@@ -2,8 +2,9 @@
 
 Reads what to do from ECHO_* variables. Each record goes to the output partition of the same number
 with a header naming its source topic and offset; the note kept with a position counts the records
-worked on, so that it can be checked against the position. Its own trouble is asked for by ECHO_LOSE
-(every how many chunks one is lost between Faust and the stage) and ECHO_SLOW_S (per chunk).
+worked on, so that it can be checked against the position. Trouble is asked for by ECHO_LOSE (every how
+many chunks one is lost between Faust and the stage) and ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S
+(per chunk) and ECHO_RAISE_AFTER (so many records of a partition).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SOURCES = tuple(os.environ["ECHO_FROM"].split(","))
 TARGET = os.environ["ECHO_TO"]
 SLOW_S = float(os.environ.get("ECHO_SLOW_S", "0"))
 LOSE = int(os.environ.get("ECHO_LOSE", "0"))
+LOSE_MOST = int(os.environ.get("ECHO_LOSE_MOST", "0"))
+RAISE_AFTER = int(os.environ.get("ECHO_RAISE_AFTER", "0"))
 
 
 class EchoTask:
@@ -43,6 +46,8 @@ class EchoTask:
         """One copy a record."""
         time.sleep(SLOW_S)
         self._done += len(records)
+        if 0 < RAISE_AFTER < self._done:
+            raise ZeroDivisionError("asked for")
         return [self._copy(record) for record in records]
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
@@ -65,15 +70,17 @@ class LosingConsumer(chunks.ChunkConsumer):
     """Loses every so many-th chunk, as Faust does around a rebalance."""
 
     _seen = 0
+    _lost = 0
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
         """Passes on what is not lost."""
         async for tp, message in super().getmany(timeout):
             self._seen += 1
-            if self._seen % LOSE:
+            if self._seen % LOSE or self._lost == LOSE_MOST:
                 yield tp, message
             else:
-                sys.stderr.write(f"chunk lost {tp}\n")
+                self._lost += 1
+                sys.stderr.write(f"lost on purpose {tp}\n")
 
 
 def main() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from streams.cli.rules import app
+from streams.cli.rules import LIBRARY, app
+from streams.composition import DEMO
 from streams.errors import UserError, WrongUse
 
 RUNNER = CliRunner()
@@ -28,6 +30,31 @@ def test_the_shipped_rules_pass_every_check_and_example() -> None:
     tested = RUNNER.invoke(app, ["test"])
     assert tested.exit_code == 0
     assert "FAILED" not in tested.stdout
+
+
+def test_the_deployment_decides_teams_services_and_purposes(rule: Path, tmp_path: Path) -> None:
+    shipped = (LIBRARY / "eviction-risk-after-job-loss.yaml").read_text()
+    rule.write_text(shipped)
+    assert RUNNER.invoke(app, ["check", str(rule)]).exit_code == 0
+    place = tmp_path / "place"
+    shutil.copytree(DEMO, place)
+    (place / "teams.yaml").write_text((place / "teams.yaml").read_text().replace("housing-prevention:", "housing:"))
+    refused = RUNNER.invoke(app, ["check", str(rule), "--deployment", str(place)])
+    assert refused.exit_code == 1
+    assert "housing-prevention" in refused.stdout
+    alone = RUNNER.invoke(app, ["check", str(rule), "--catalogue", str(place / "catalogue.yaml")])
+    assert alone.exit_code == 0
+
+
+def test_without_paths_the_deployments_own_rules_are_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "place"
+    shutil.copytree(DEMO, place)
+    (place / "deployment.yaml").write_text((place / "deployment.yaml").read_text().replace("shipped", "rules"))
+    (place / "rules").mkdir()
+    shutil.copy(LIBRARY / "eviction-risk-after-job-loss.yaml", place / "rules")
+    monkeypatch.setenv("HEADWATER_DEPLOYMENT", str(place))
+    assert "1 rules, no problem" in RUNNER.invoke(app, ["check"]).stdout
+    assert "10 rules, no problem" in RUNNER.invoke(app, ["check", "--catalogue", "demo"]).stdout
 
 
 def test_check_names_file_line_problem_and_remedy(rule: Path) -> None:
@@ -87,6 +114,8 @@ def test_a_line_that_cannot_be_used_is_named(rule: Path, text: str) -> None:
     [
         ["check", "/nowhere/rule.yaml"],
         ["check", "--catalogue", "/nowhere.yaml"],
+        ["check", "--deployment", "/nowhere"],
+        ["check", "--deployment", "/nowhere", "--catalogue", "none"],
         ["run", "{rule}", "--events", "/nowhere.jsonl", "--catalogue", "none"],
         ["run", "{rule}", "--events", "-", "--until", "soon", "--catalogue", "none"],
     ],

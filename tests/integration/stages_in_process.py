@@ -1,0 +1,107 @@
+"""Correlate and plan as plain objects over logs in memory: the composition root's own tasks, one partition each.
+
+The broker is real where a task reads its log on `open`; topics have names of their own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from processors.decisions import Decision
+from processors.offers.model import OfferRecord, Situation
+from schemas.codec import Value
+from streams import composition, topics
+from streams.composition import Platform
+from streams.kafka.clients import client_config
+from streams.kafka.transactions import Outgoing, Position
+from streams.stages.task import Task
+
+INTERNAL = ("LIFE_EVENTS", "DECISIONS", "SITUATIONS", "OFFERS")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What tasks read of aiokafka's `ConsumerRecord`."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def new_task(platform: Platform, stage: str, position: Position | None = None) -> Task:
+    """A task of the stage for partition 0 as the composition root builds it, opened."""
+    with ExitStack() as stack:
+        built = stack.enter_context(composition._BUILDERS[stage](platform))
+        task = built.task(built.topics[0], 0)
+        if position is not None:
+            task.open(position)
+        return task
+
+
+class Way:
+    """From `life-events.v1` to `offers.v1` in this process; what was sent is kept as values."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.codec = platform.codec
+        self.correlate = new_task(platform, "correlate", Position(0, ""))
+        self.plan = new_task(platform, "plan", Position(0, ""))
+        self.life = 0
+        self.told: list[Outgoing] = []
+        self.situations: list[Record] = []
+        self.offers: list[OfferRecord] = []
+
+    def say(self, *values: Value, appended: int = 0) -> None:
+        """One chunk of lines on `life-events.v1`, appended to the log at that time."""
+        records = []
+        for value in values:
+            records.append(Record("life-events.v1", 0, self.life, appended, None, self.codec.encode(value)))
+            self.life += 1
+        self._pass_on(self.correlate.process(records))
+
+    def tick(self, is_idle: bool = True) -> None:
+        """A second passes."""
+        self._pass_on(self.correlate.tick(is_idle))
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return [each for each in self._values(self.told) if isinstance(each, Decision)]
+
+    @property
+    def situations_told(self) -> list[Situation]:
+        return [each for each in self._values(self.told) if isinstance(each, Situation)]
+
+    def _pass_on(self, outgoing: list[Outgoing]) -> None:
+        self.told += outgoing
+        fresh = [out for out in outgoing if out.topic == topics.SITUATIONS]
+        records = [Record(o.topic, 0, len(self.situations) + i, 0, o.key, o.value) for i, o in enumerate(fresh)]
+        self.situations += records
+        self.offers += [each for each in self._values(self.plan.process(records)) if isinstance(each, OfferRecord)]
+
+    def _values(self, outgoing: list[Outgoing]) -> Iterator[Any]:
+        return (self.codec.decode(out.value) for out in outgoing)
+
+
+def make_topics(bootstrap: str, *names: str) -> None:
+    """Topics of one partition."""
+    client = AdminClient(client_config(bootstrap))
+    for made in client.create_topics([NewTopic(name, 1, 1) for name in names]).values():
+        made.result(30)
+
+
+def write(bootstrap: str, topic: str, records: Sequence[Record | Outgoing]) -> None:
+    """Puts records on partition 0 as they are, offsets 0, 1, ..."""
+    producer = Producer({**client_config(bootstrap), "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000})
+    for record in records:
+        timestamp = record.timestamp if isinstance(record, Record) else 0
+        producer.produce(topic, key=record.key, value=record.value, partition=0, timestamp=timestamp)
+    assert producer.flush(30) == 0

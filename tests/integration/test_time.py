@@ -1,0 +1,338 @@
+"""Time is data: absences, silence, annulments, opt-outs; folds and chunks change nothing.
+
+The stages' own tasks, fed with encoded records; days are counted from 3 March 2025, a Monday.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from processors.decisions import DecisionKind
+from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
+from processors.offers.model import OfferState, Reason, Situation, SituationKind, SituationMark
+from schemas.attributes import encode_attributes
+from schemas.publishing import publish_heartbeat, publish_record
+from streams import topics
+from streams.composition import Platform
+from streams.kafka.transactions import Outgoing, Position
+from streams.register import open_register
+from streams.settings import Settings
+from streams.simulation.feeds import Heartbeat, read_feed
+from streams.simulation.town import Town, build
+from streams.stages import intake
+from streams.stages.task import Task
+from tests.integration.stages_in_process import INTERNAL, Record, Way, make_topics, new_task, write
+
+BEGIN = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
+DAY = 86_400_000
+BENEFITS, JOBS, PRISON = "employment-service.benefit-decisions", "employment-service.job-declarations", "prison.releases"
+CLOCKS = ("feeds", "wall")
+
+
+@pytest.fixture
+def new_platform(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Platform]:
+    """Makes platforms of one partition, on topics of this test's own."""
+    tag = uuid.uuid4().hex[:12]
+    for name in INTERNAL:
+        monkeypatch.setattr(topics, name, f"{getattr(topics, name)}.{tag}")
+    make_topics(kafka, *(getattr(topics, name) for name in INTERNAL))
+
+    def make(clock: str = "feeds") -> Platform:
+        fixed = {"kafka": kafka, "data": tmp_path, "deployment": None, "case_db": None, "register_db": None}
+        return Platform(Settings(**fixed, clock=clock, event_partitions=1, core_partitions=1))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def new_way(new_platform: Callable[[str], Platform]) -> Callable[[str], Way]:
+    def make(clock: str = "feeds") -> Way:
+        platform = new_platform(clock)
+        way = Way(platform)
+        way.feeds = tuple(platform.deployment.contracts)  # type: ignore[attr-defined]
+        return way
+
+    return make
+
+
+def day(number: float) -> int:
+    return BEGIN + round(number * DAY)
+
+
+def event(type_: str, at: float, feed: str, id_: str = "", **more: Any) -> LifeEvent:
+    """Something of one person, recorded the next day."""
+    attributes = encode_attributes(more.pop("attributes", {}))
+    fields = {"recorded_at": day(at + 1), "arrival": int(at * 1000), "heard": day(at), **more}
+    agency = feed.partition(".")[0]
+    return LifeEvent(id_ or f"{type_}-{at}", type_, "p1", "h1", "riverbend", agency, feed, day(at), attributes=attributes, **fields)
+
+
+def hear(way: Way, until: int, but: Sequence[str] = ()) -> None:
+    """Every feed but some was heard up to then; the log's own time is the same."""
+    way.say(*(Mark(feed, 0, 1, until) for feed in way.feeds if feed not in but), appended=until)  # type: ignore[attr-defined]
+
+
+STOPPED = event("benefit_stopped", 0, BENEFITS, attributes={"benefit": "unemployment", "reason": "sanction"})
+NOWHERE = event("prison_released", 0, PRISON, attributes={"has_address": False, "sentence_months": 8.0})
+
+
+# Absences.
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_an_absence_fires_with_no_new_event_at_deadline_and_settling(new_way: Callable[[str], Way], clock: str) -> None:
+    way = new_way(clock)
+    way.say(STOPPED, appended=day(1))
+    hear(way, day(60))
+    (decision,) = way.decisions
+    assert (decision.rule, decision.kind) == ("income-gap-after-benefit-stop", DecisionKind.MATCHED)
+    assert decision.known_at == decision.completed_at + 3 * DAY, "settling time of the slower feed, as declared"
+    assert day(30) <= decision.completed_at < day(31) + DAY
+
+    way = new_way(clock)
+    way.say(STOPPED, appended=day(1))
+    hear(way, decision.known_at - 1)
+    way.tick(is_idle=False)
+    assert way.decisions == [], "concluded before the feeds were heard past deadline and settling time"
+    hear(way, decision.known_at)
+    assert [each.match for each in way.decisions] == [decision.match]
+    assert [each.match for each in way.situations_told] == [decision.match]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("silent", [BENEFITS, JOBS])
+def test_an_absence_waits_for_each_feed_that_could_contradict(
+    new_way: Callable[[str], Way], clock: str, silent: str
+) -> None:
+    way = new_way(clock)
+    way.say(STOPPED, appended=day(1))
+    for number in range(2, 90, 8):
+        hear(way, day(number), but=[silent])
+        way.tick(is_idle=False)
+    assert way.decisions == [], f"a false absence: {silent} could contradict and was not heard"
+    way.say(Mark(silent, 0, 1, day(90)), appended=day(91))
+    assert [each.kind for each in way.decisions] == [DecisionKind.MATCHED], "the feed was heard: now it holds"
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_what_the_silent_feed_brings_contradicts_in_time(new_way: Callable[[str], Way], clock: str) -> None:
+    way = new_way(clock)
+    way.say(STOPPED, appended=day(1))
+    hear(way, day(60), but=[JOBS])
+    way.say(event("job_started", 20, JOBS), appended=day(61))
+    hear(way, day(90))
+    assert way.decisions == []
+
+
+def test_on_the_wall_clock_the_silence_of_a_feed_that_says_nothing_about_it_holds_nothing_up(
+    new_way: Callable[[str], Way],
+) -> None:
+    way = new_way("wall")
+    way.say(STOPPED, appended=day(1))
+    hear(way, day(60), but=[PRISON])
+    assert [each.kind for each in way.decisions] == [DecisionKind.MATCHED]
+
+
+def test_a_feed_counts_as_heard_only_up_to_its_slowest_partition(new_way: Callable[[str], Way]) -> None:
+    way = new_way("wall")
+    way.say(STOPPED, appended=day(1))
+    hear(way, day(60), but=[JOBS])
+    way.say(Mark(JOBS, 0, 2, day(60)), appended=day(60))
+    assert way.decisions == []
+    way.say(Mark(JOBS, 1, 2, day(60)), appended=day(60))
+    assert [each.kind for each in way.decisions] == [DecisionKind.MATCHED]
+
+
+def test_while_it_waits_the_clock_it_passes_on_shows_that_time_is_not_what_is_missing(
+    new_way: Callable[[str], Way],
+) -> None:
+    way = new_way("wall")
+    way.say(STOPPED, appended=day(1))
+    hear(way, day(60), but=[JOBS])
+    marks = [m for m in map(way.codec.decode, (r.value for r in way.situations)) if isinstance(m, SituationMark)]
+    assert marks[-1].now == day(60)
+    assert way.situations_told == []
+
+
+# Annulled, opted out.
+
+
+def test_an_annulled_event_withdraws_the_situation_and_the_offer(new_way: Callable[[str], Way]) -> None:
+    way = new_way("feeds")
+    way.say(NOWHERE)
+    hear(way, day(3))
+    assert [each.state for each in way.offers] == [OfferState.OPEN]
+    way.say(event("prison_released", 0, PRISON, "annulment", recorded_at=day(5), change=ChangeKind.ANNULLED, replaces=NOWHERE.id))
+    hear(way, day(7))
+    assert [each.kind for each in way.situations_told] == [SituationKind.MATCHED, SituationKind.WITHDRAWN]
+    last = way.offers[-1]
+    assert (last.state, last.reason, last.version) == (OfferState.WITHDRAWN, Reason.RETRACTED, 2)
+    assert last.at == day(5), "an offer is withdrawn when the annulment was recorded, not when somebody read it"
+
+
+def test_an_opt_out_closes_the_open_offer_and_blocks_the_next(new_way: Callable[[str], Way]) -> None:
+    way = new_way("feeds")
+    way.say(NOWHERE)
+    hear(way, day(3))
+    way.say(Control(ControlKind.OPT_OUT, "p1", "h1", "riverbend", day(4)))
+    hear(way, day(5))
+    assert [(each.state, each.reason) for each in way.offers] == [
+        (OfferState.OPEN, None),
+        (OfferState.WITHDRAWN, Reason.OPTED_OUT),
+    ]
+    way.say(event("prison_released", 200, PRISON, attributes={"has_address": False}))
+    hear(way, day(210))
+    assert (way.offers[-1].state, way.offers[-1].reason) == (OfferState.SUPPRESSED, Reason.OPTED_OUT)
+
+
+def test_a_record_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_go_on(new_way: Callable[[str], Way]) -> None:
+    way = new_way("feeds")
+    foreign = Record("life-events.v1", 0, 7, 0, b"key", b"no avro", [("trace", b"1")])
+    tombstone = Record("life-events.v1", 0, 8, 0, b"p1|gone", None)
+    good = Record("life-events.v1", 0, 9, 0, b"p1|x", way.codec.encode(NOWHERE))
+    sent = way.correlate.process([foreign, tombstone, good])
+    (dead,) = [out for out in sent if out.topic.endswith(".correlate.dlq")]
+    assert (dead.key, dead.value, list(dead.headers or ())[0]) == (b"key", b"no avro", ("trace", b"1"))
+    assert [out.topic for out in sent if out.topic == topics.DECISIONS] == [topics.DECISIONS]
+
+
+# A whole town: chunks and folds.
+
+
+@pytest.fixture(scope="module")
+def life(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """`life-events.v1` of a small town, one partition, made by the real intake day by day."""
+    folder = tmp_path_factory.mktemp("town")
+    build(Town(400, 12, 7), folder / "history")
+    platform = Platform(
+        Settings(kafka=kafka, data=folder, deployment=None, register_db=None, event_partitions=1, core_partitions=1)
+    )
+    with open_register(platform.settings, platform.deployment.default_area) as register:
+        with (folder / "history" / "population.jsonl").open("rb") as lines:
+            register.load_population(map(orjson.loads, lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "MARK_EVERY_S", 0)
+        return list(run_intake(platform, folder / "history" / "feeds"))
+
+
+def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
+    from streams import composition
+
+    with composition._BUILDERS["intake"](platform) as stage:
+        days = {feed: by_day(platform, feed, feeds) for feed in sorted(platform.deployment.contracts)}
+        tasks = {feed: stage.task(contract.topic, 0) for feed, contract in platform.deployment.contracts.items()}
+        for task in tasks.values():
+            task.open(Position(0, ""))
+        offset = now = 0
+        while days:
+            for feed in list(days):
+                chunk = next(days[feed], None)
+                if chunk is None:
+                    del days[feed]
+                    continue
+                for out in tasks[feed].process(chunk):
+                    if out.topic == topics.LIFE_EVENTS:
+                        value = platform.codec.decode(out.value)
+                        now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
+                        yield Record(out.topic, 0, offset, now, out.key, out.value)
+                        offset += 1
+
+
+def by_day(platform: Platform, feed: str, feeds: Path) -> Iterator[list[Record]]:
+    contract = platform.deployment.contracts[feed]
+    chunk: list[Record] = []
+    offset = 0
+    for line in read_feed(feeds / f"{feed}.jsonl"):
+        is_beat = isinstance(line, Heartbeat)
+        key, value, headers = (
+            publish_heartbeat(contract, platform.registry, line.ms)
+            if isinstance(line, Heartbeat)
+            else publish_record(contract, platform.registry, line)
+        )
+        chunk.append(Record(contract.topic, 0, offset, 0, key, value, headers))
+        offset += 1
+        if is_beat:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def news(platform: Platform, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+    """What was sent, marks left out: they follow the chunks."""
+    return [out for out in outgoing if not isinstance(platform.codec.decode(out.value), SituationMark)]
+
+
+def cuts(dice: random.Random, length: int) -> list[int]:
+    return [0, *sorted(dice.sample(range(1, length), 40)), length]
+
+
+def process(task: Task, records: Sequence[Record], at: Sequence[int]) -> list[Outgoing]:
+    return [out for begin, end in zip(at, at[1:], strict=False) for out in task.process(records[begin:end])]
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_chunking_anywhere_gives_the_same_output(
+    new_platform: Callable[[str], Platform], life: list[Record], clock: str
+) -> None:
+    platform = new_platform(clock)
+    dice = random.Random(11)
+    outputs = []
+    for at in ([0, len(life)], cuts(dice, len(life)), range(len(life) + 1)):
+        told = process(new_task(platform, "correlate", Position(0, "")), life, at)
+        outputs.append(news(platform, told))
+    assert sum(out.topic == topics.DECISIONS for out in outputs[0]) > 40, "too little happens to prove anything"
+    assert outputs[0] == outputs[1] == outputs[2], "correlate's output depends on how its input is cut"
+
+    situations = [Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(told) if out.topic == topics.SITUATIONS]
+    offers = [
+        process(new_task(platform, "plan", Position(0, "")), situations, at)
+        for at in ([0, len(situations)], cuts(dice, len(situations)), range(len(situations) + 1))
+    ]
+    assert len(offers[0]) > 40
+    assert offers[0] == offers[1] == offers[2], "plan's output depends on how its input is cut"
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_correlate_task_opened_on_the_log_says_nothing_again_and_goes_on_as_the_other(
+    new_platform: Callable[[str], Platform], life: list[Record], kafka: str, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    platform = new_platform(clock)
+    write(kafka, topics.LIFE_EVENTS, life)
+    for at in random.Random(5).sample(range(len(life) // 3, len(life)), 3):
+        decisions = f"decisions.{uuid.uuid4().hex}"
+        make_topics(kafka, decisions)
+        monkeypatch.setattr(topics, "DECISIONS", decisions)
+        first = new_task(platform, "correlate", Position(0, ""))
+        told = first.process(life[:at])
+        write(kafka, decisions, [out for out in told if out.topic == decisions])
+        second = new_task(platform, "correlate", Position(at, ""))
+        again = news(platform, second.tick(is_idle=False))
+        assert again == [], f"cut at {at}: a task opened on its own log told {len(again)} things again"
+        assert news(platform, second.process(life[at:])) == news(platform, first.process(life[at:])), (
+            f"cut at {at}: folded state differs from the state that was lost"
+        )
+
+
+def test_a_plan_task_opened_on_the_log_goes_on_as_the_other(
+    new_platform: Callable[[str], Platform], life: list[Record], kafka: str
+) -> None:
+    platform = new_platform("feeds")
+    told = process(new_task(platform, "correlate", Position(0, "")), life, cuts(random.Random(3), len(life)))
+    situations = [Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(told) if out.topic == topics.SITUATIONS]
+    assert sum(isinstance(platform.codec.decode(each.value), Situation) for each in situations) > 40
+    write(kafka, topics.SITUATIONS, situations)
+    for at in random.Random(5).sample(range(1, len(situations)), 5):
+        first = new_task(platform, "plan", Position(0, ""))
+        first.process(situations[:at])
+        second = new_task(platform, "plan", Position(at, ""))
+        assert second.tick(is_idle=True) == []
+        assert second.process(situations[at:]) == first.process(situations[at:]), f"cut at {at}: another state"
