@@ -6,6 +6,7 @@ noisy and differ. Writes `bench/results.json`.
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import sys
@@ -20,10 +21,9 @@ from fastavro import schemaless_reader
 from rich.console import Console
 from rich.table import Table
 
-from processors.offers.model import Situation
-from schemas.outcomes import Heartbeat
 from schemas.publishing import publish_heartbeat, publish_record
 from streams import topics
+from streams.cli.simulate import simulate
 from streams.composition import Platform, wall_ms
 from streams.demo.play import Demo
 from streams.kafka.transactions import Outgoing, Position
@@ -91,8 +91,6 @@ class Bench:
         return self._results
 
     def _simulate(self) -> None:
-        from streams.cli.simulate import simulate
-
         simulate(persons=PERSONS, out=self._history)
 
     def _records(self, feed: str) -> Iterator[Record]:
@@ -105,8 +103,6 @@ class Bench:
             yield Record(contract.topic, 0, offset, key, value, headers)
 
     def _decode(self, feeds: dict[str, list[Record]]) -> None:
-        import io
-
         for feed, records in feeds.items():
             schema = self._platform.deployment.contracts[feed].schema.raw
             for record in records:
@@ -188,7 +184,9 @@ def main() -> int:
     for heading in ("", "events", "events/s", "CPU s", "peak MB", "ratio to loop"):
         table.add_column(heading, justify="left" if not heading else "right")
     for r in results:
-        table.add_row(r.name, f"{r.events:,}", f"{r.events_per_s:,.0f}", f"{r.cpu_s}", f"{r.peak_mb:,.0f}", f"{r.ratio_to_loop}")
+        table.add_row(
+            r.name, f"{r.events:,}", f"{r.events_per_s:,.0f}", f"{r.cpu_s}", f"{r.peak_mb:,.0f}", f"{r.ratio_to_loop}"
+        )
     Console().print(table)
     fields = ("name", "events", "events_per_s", "cpu_s", "peak_mb", "ratio_to_loop")
     RESULTS.write_text(json.dumps([{name: getattr(r, name) for name in fields} for r in results], indent=1) + "\n")

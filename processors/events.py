@@ -67,7 +67,7 @@ class LifeEvent:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """"This source partition of this feed was heard up to then": time as data on the log.
+    """ "This source partition of this feed was heard up to then": time as data on the log.
 
     Attributes:
         feed: `<agency>.<contract>`.

@@ -17,6 +17,7 @@ from fastavro import schemaless_reader, schemaless_writer
 from processors.decisions import Decision
 from processors.events import Control, LifeEvent, Mark
 from processors.offers.model import OfferRecord, Situation, SituationMark
+from processors.offers.policy import ContactPolicy
 from schemas.attributes import decode_attributes, encode_attributes
 from schemas.avro import UNREADABLE, AvroSchema
 from schemas.heartbeats import internal_schema, internal_subject
@@ -27,7 +28,7 @@ from schemas.wire import Framed, frame, unframe
 
 __all__ = ["Codec", "Unread", "Unreadable", "Value", "decode_attributes", "encode_attributes", "internal_codec"]
 
-Value = LifeEvent | Mark | Control | Decision | Situation | SituationMark | OfferRecord | Receipt
+Value = LifeEvent | Mark | Control | Decision | Situation | SituationMark | ContactPolicy | OfferRecord | Receipt
 """Everything that travels on the platform's own topics in Avro."""
 
 _TYPES: tuple[type[Any], ...] = (
@@ -37,6 +38,7 @@ _TYPES: tuple[type[Any], ...] = (
     Decision,
     Situation,
     SituationMark,
+    ContactPolicy,
     OfferRecord,
     Receipt,
 )

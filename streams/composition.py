@@ -117,7 +117,9 @@ def load_deployment(folder: Path) -> Deployment:
         return Deployment.load(folder)
     except DeploymentFault as fault:
         faults = "\n  ".join(str(problem) for problem in fault.problems)
-        raise WrongUse(f"the deployment folder has faults:\n  {faults}", "mend them, then start again") from None
+        raise WrongUse(
+            f"the deployment folder {folder} has faults:\n  {faults}", "mend them, then start again"
+        ) from None
 
 
 def rule_deployment(deployment: Deployment) -> RuleDeployment:

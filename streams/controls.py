@@ -6,6 +6,7 @@ One transaction writes it to `controls.v1`, which every stage may read whole, an
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from confluent_kafka import Producer
@@ -30,8 +31,10 @@ def publish_control(settings: Settings, control: Control) -> None:
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:
     """Publishes controls, all or none of them."""
+    address = bootstrap(settings)
+    topics.ensure(address, topics.core(settings), settings)
     codec = internal_codec(FolderRegistry())
-    producer = Producer({**client_config(bootstrap(settings)), "transactional.id": "headwater-controls"})
+    producer = Producer({**client_config(address), "transactional.id": f"headwater-controls-{uuid.uuid4()}"})
     producer.init_transactions(30)
     producer.begin_transaction()
     for control in controls:

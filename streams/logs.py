@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 
 import structlog
+
+
+def where(error: BaseException) -> str:
+    """Where an error arose, innermost last; never its message, which may quote what was worked on."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
 
 
 def configure(level: str) -> None:

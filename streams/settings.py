@@ -39,7 +39,8 @@ class Settings(BaseSettings):
         None, description="Deployment folder (contracts, rules, purposes, teams, ...); unset: the shipped demo town."
     )
     registry: str | None = Field(
-        None, description="Address of a schema registry (Confluent's protocol); unset: the deployment's contracts folder."
+        None,
+        description="Address of a schema registry (Confluent's protocol); unset: the contracts folder.",
     )
     case_db: str | None = Field(
         None, description="SQLAlchemy URL of the case database; unset: SQLite `cases.db` in the data folder."

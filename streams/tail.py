@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config
+from streams.kafka.clients import client_config, watermarks
 from streams.kafka.transactions import require_reachable
 
 BATCH = 2000
@@ -91,7 +91,7 @@ def ends_of(bootstrap: str, sources: Iterable[Source]) -> dict[Source, int]:
     """
     consumer = Consumer({**client_config(bootstrap), "group.id": "headwater-readers"})
     try:
-        return {source: consumer.get_watermark_offsets(TopicPartition(*source), timeout=30)[1] for source in sources}
+        return {source: watermarks(consumer, TopicPartition(*source))[1] for source in sources}
     except KafkaException as error:
         raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
     finally:

@@ -27,6 +27,12 @@ OFFERS = "offers.v1"
 
 DAY_MS = 86_400_000
 
+LARGEST_SENT = {"max.message.bytes": "4194304"}
+"""What an agency may send at most, compressed; of that, intake understands records up to 1 MB."""
+
+LARGEST_KEPT = {"max.message.bytes": "16777216"}
+"""Room for any such record and the headers that say what was wrong with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -71,7 +77,7 @@ def catalogue(contracts: Iterable[Contract], settings: Settings) -> tuple[Topic,
     return (
         *(topic for contract in contracts for topic in _of_contract(contract, settings)),
         *(_receipts(agency) for agency in agencies),
-        *_core(settings.core_partitions),
+        *core(settings),
     )
 
 
@@ -79,7 +85,7 @@ def _of_contract(contract: Contract, settings: Settings) -> tuple[Topic, Topic]:
     return (
         Topic(
             contract.topic, settings.event_partitions, "the agency's own",
-            f"life events as {contract.agency} sends them", _kept(7),
+            f"life events as {contract.agency} sends them", {**_kept(7), **LARGEST_SENT},
         ),
         Topic(
             dead_letters(contract.topic, "intake"), 1, "as received",
@@ -92,14 +98,23 @@ def _receipts(agency: str) -> Topic:
     return Topic(receipts(agency), 1, "feed|partition", f"what became of the records of {agency}", _kept(30))
 
 
-def _core(partitions: int) -> tuple[Topic, ...]:
-    compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS)}
+def core(settings: Settings) -> tuple[Topic, ...]:
+    """The platform's own topics, the same in every deployment."""
+    partitions = settings.core_partitions
+    compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS), **LARGEST_KEPT}
+    for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **LARGEST_KEPT}
     return (
-        Topic(LIFE_EVENTS, partitions, "person|record id|arrival", "canonical life events, marks of time, controls", compacted),
+        Topic(
+            LIFE_EVENTS,
+            partitions,
+            "person|record id|arrival",
+            "canonical life events, marks of time, controls",
+            compacted,
+        ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
         Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
         Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),
-        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and correlate's clock", _kept(400)),
+        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and correlate's clock", for_ever),
         Topic(dead_letters(SITUATIONS, "plan"), 1, "as received", "what plan could not take", _kept(30)),
         Topic(
             OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted
@@ -109,7 +124,7 @@ def _core(partitions: int) -> tuple[Topic, ...]:
 
 
 def _kept(days: int) -> dict[str, str]:
-    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **LARGEST_KEPT}
 
 
 def ensure(bootstrap: str, topics: Iterable[Topic], settings: Settings) -> None:

@@ -100,7 +100,7 @@ def settle(
     """
     made: dict[str, list[Membership]] = {}
     answers: dict[int, Membership] = {}
-    for index in sorted(range(len(stays)), key=lambda one: _depth(stays, one)):
+    for index in _in_turn(stays):
         stay = stays[index]
         present = [*memberships.get(stay.person, ()), *made.get(stay.person, ())]
         host = None if stay.joins is None else answers.get(stay.joins)
@@ -115,12 +115,20 @@ def settle(
     return Settled([answers[index] for index in range(len(stays))], new_ones)
 
 
-def _depth(stays: Sequence[Stay], index: int) -> int:
-    """How many joins lead to a stay that joins nobody; more than there are stays: a circle."""
-    depth, joins = 0, stays[index].joins
-    while joins is not None and depth <= len(stays):
-        depth, joins = depth + 1, stays[joins].joins
-    return depth
+def _in_turn(stays: Sequence[Stay]) -> dict[int, None]:
+    """The order given, but whoever is joined before who joins them.
+
+    Nothing else may be moved: cutting the same stays into chunks must not change a household.
+    """
+    turn: dict[int, None] = {}
+    for index in range(len(stays)):
+        chain: list[int] = []
+        at: int | None = index
+        while at is not None and at not in turn and at not in chain:
+            chain.append(at)
+            at = stays[at].joins
+        turn.update(dict.fromkeys(reversed(chain)))
+    return turn
 
 
 def _own(present: Sequence[Membership], fresh: Iterator[str], area: str) -> Membership | None:

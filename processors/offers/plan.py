@@ -55,7 +55,7 @@ from processors.offers.state import (
 
 __all__ = ["PartitionState", "PlanInput", "advance"]
 
-PlanInput = Situation | SituationMark | Control
+PlanInput = Situation | SituationMark | Control | ContactPolicy
 
 
 def advance(
@@ -67,7 +67,8 @@ def advance(
     from an empty `PartitionState()` or a snapshot.
 
     Args:
-        policy: contact limits; a change of them holds from the next input on.
+        policy: contact limits until an input says otherwise; a `ContactPolicy` among the inputs holds from
+            its place on the log on, so that a fold of the same log under newer settings gives the same.
         state: of this partition.
         inputs: situations, controls and marks; cut into chunks anywhere.
 
@@ -79,6 +80,8 @@ def advance(
     for item in inputs:
         if isinstance(item, SituationMark):
             plan.hear(item)
+        elif isinstance(item, ContactPolicy):
+            plan.obey(item)
         elif isinstance(item, Control):
             plan.control(item)
         elif item.kind is SituationKind.MATCHED:
@@ -92,7 +95,7 @@ class _Plan:
     """One call of `advance`: the rules, the state, and the records made so far."""
 
     def __init__(self, policy: ContactPolicy, state: PartitionState) -> None:
-        self._policy = policy
+        self._policy = state.policy or policy
         self._state = state
         self.records: list[OfferRecord] = []
 
@@ -107,9 +110,13 @@ class _Plan:
         if clock is not None:
             self._run_until(clock)
 
+    def obey(self, policy: ContactPolicy) -> None:
+        """New limits hold from here on."""
+        self._policy = self._state.policy = policy
+
     def control(self, control: Control) -> None:
-        """A person's word takes effect when due."""
-        self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, control.area))
+        """A person's word takes effect when due, in every area: they may move, their word stands."""
+        self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, ""))
 
     def match(self, situation: Situation) -> None:
         """A match already standing for that household is a repetition; any other comes to stand."""
@@ -149,12 +156,12 @@ class _Plan:
 
     def _happen(self, entry: Entry, at: int) -> None:
         _, kind, key, detail, generation, name = entry
+        if kind == Due.CONTROL:
+            self._heed(Control(ControlKind(detail), key, "", "", entry[0]), at)
+            return
         area = self._state.area(name)
         if kind == Due.LAPSE:
             self._lapse(area, key, detail, at)
-            return
-        if kind == Due.CONTROL:
-            self._obey(area, Control(ControlKind(detail), key, "", name, entry[0]), at)
             return
         standing = area.standing(key, generation)
         if standing is None:
@@ -179,15 +186,17 @@ class _Plan:
             _part(area, standing)
             self._settle(area, standing, at)
 
-    def _obey(self, area: AreaState, control: Control, at: int) -> None:
+    def _heed(self, control: Control, at: int) -> None:
         """The word with the latest `at` counts; of two at one instant, no."""
-        last = area.controls.get(control.person)
+        controls = self._state.controls
+        last = controls.get(control.person)
         if last is not None and (last.at, last.kind) >= (control.at, control.kind):
             return
-        area.controls[control.person] = control
+        controls[control.person] = control
         if control.kind is ControlKind.OPT_OUT:
-            for standing in sorted(area.joined.get(control.person, ()), key=lambda each: each.match):
-                self._leave(area, standing, Reason.OPTED_OUT, at)
+            for _, area in sorted(self._state.areas.items()):
+                for standing in sorted(area.joined.get(control.person, ()), key=lambda each: each.match):
+                    self._leave(area, standing, Reason.OPTED_OUT, at)
 
     def _withdraw(self, area: AreaState, standing: Standing, at: int) -> None:
         taken_back = standing.withdrawn_at

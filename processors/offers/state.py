@@ -16,6 +16,7 @@ from typing import Any
 from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
 from processors.offers.model import Situation, SituationKind, Urgency
+from processors.offers.policy import ContactPolicy
 
 
 class Due(IntEnum):
@@ -101,14 +102,14 @@ class AreaState:
 
     Attributes:
         standings: match -> its generations still remembered, ascending.
-        controls: person -> their newest word that has taken effect.
+        controls: person -> their newest word; the partition's own, shared by its areas.
         joined: person -> their situations in open offers (an index of the above).
     """
 
     name: str
+    controls: dict[str, Control] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)
     households: dict[str, Household] = field(default_factory=dict)
-    controls: dict[str, Control] = field(default_factory=dict)
     joined: dict[str, list[Standing]] = field(default_factory=dict)
 
     def standing(self, match: str, generation: int) -> Standing | None:
@@ -128,6 +129,8 @@ class PartitionState:
         sources: how many partitions correlate reads.
         heard: source partition -> its newest mark, ms.
         reached: everything due until then (inclusive) has happened, ms; None before the clock starts.
+        policy: contact limits in force, as last heard on the log; None until then.
+        controls: person -> their newest word that has taken effect, in whichever area they live.
         agenda: heap of what is to come; entries overtaken by events are skipped when due.
         ignored: counts of inputs without effect: `repeated`, `unknown` (withdrawal of no known match).
     """
@@ -136,6 +139,8 @@ class PartitionState:
     heard: dict[int, int] = field(default_factory=dict)
     reached: int | None = None
     areas: dict[str, AreaState] = field(default_factory=dict)
+    policy: ContactPolicy | None = None
+    controls: dict[str, Control] = field(default_factory=dict)
     agenda: list[Entry] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -158,7 +163,7 @@ class PartitionState:
 
     def area(self, name: str) -> AreaState:
         """The area of that name, empty if new."""
-        return self.areas.get(name) or self.areas.setdefault(name, AreaState(name))
+        return self.areas.get(name) or self.areas.setdefault(name, AreaState(name, self.controls))
 
     def schedule(self, entry: Entry) -> None:
         """Puts an entry on the agenda."""
@@ -171,6 +176,8 @@ class PartitionState:
             "heard": [list(item) for item in sorted(self.heard.items())],
             "reached": self.reached,
             "ignored": dict(sorted(self.ignored.items())),
+            "policy": self.policy and asdict(self.policy),
+            "controls": [asdict(control) for _, control in sorted(self.controls.items())],
             "areas": {name: _area_out(area) for name, area in sorted(self.areas.items())},
             "controls_to_come": [list(entry) for entry in sorted(set(self.agenda)) if entry[1] == Due.CONTROL],
         }
@@ -185,8 +192,12 @@ class PartitionState:
             ignored=Counter(snapshot["ignored"]),
             areas={name: _area_in(name, area) for name, area in snapshot["areas"].items()},
         )
+        state.policy = snapshot["policy"] and ContactPolicy(**snapshot["policy"])
+        for item in snapshot["controls"]:
+            state.controls[item["person"]] = Control(**(item | {"kind": ControlKind(item["kind"])}))
         state.agenda = [_entry_in(entry) for entry in snapshot["controls_to_come"]]
         for area in state.areas.values():
+            area.controls = state.controls
             state.agenda.extend(_agenda_of(area))
         heapify(state.agenda)
         return state
@@ -235,7 +246,6 @@ def _area_out(area: AreaState) -> dict[str, Any]:
     return {
         "standings": [_standing_out(each) for _, them in sorted(area.standings.items()) for each in them],
         "households": {name: _household_out(each) for name, each in sorted(area.households.items())},
-        "controls": [asdict(control) for _, control in sorted(area.controls.items())],
     }
 
 
@@ -245,8 +255,6 @@ def _area_in(name: str, value: dict[str, Any]) -> AreaState:
         standing = _standing_in(item)
         area.standings.setdefault(standing.match, []).append(standing)
     area.households = {key: _household_in(area, each) for key, each in value["households"].items()}
-    for item in value["controls"]:
-        area.controls[item["person"]] = Control(**(item | {"kind": ControlKind(item["kind"])}))
     for household in area.households.values():
         for standing in household.offer.members if household.offer else ():
             if standing.situation is not None:

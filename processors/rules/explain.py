@@ -38,10 +38,7 @@ def explain(rules: RuleSet, decision: Decision, language: str = "") -> str:
 
     def fill(found: re.Match[str]) -> str:
         name, _, field = found[1].partition(".")
-        if found[1] == "person":
-            text = PERSON
-        else:
-            text = _field(bound[name], field, rules) if name in bound else name
+        text = PERSON if name == "person" else _field(bound[name], field, rules) if name in bound else name
         return text if found.start() == 0 else text[:1].lower() + text[1:]
 
     return PLACEHOLDER.sub(fill, in_language(rule.explain, language)).strip()

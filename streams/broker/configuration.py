@@ -60,6 +60,8 @@ def server_properties(folder: Path, port: int, controller_port: int) -> str:
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
+        # Ten years: a platform that was switched off for longer than the default week goes on where it was.
+        "offsets.retention.minutes": 5_256_000,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": 4,

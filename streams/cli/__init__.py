@@ -11,6 +11,7 @@ import sys
 
 import click
 import typer
+from confluent_kafka import KafkaException
 
 from streams.cli import broker, contracts, dlq, identity, person, rules
 from streams.cli.demo import demo
@@ -22,7 +23,7 @@ from streams.cli.simulate import simulate
 from streams.cli.topics import topics
 from streams.cli.up import up
 from streams.cli.verify import verify
-from streams.errors import UserError
+from streams.errors import Unreachable, UserError
 
 app = typer.Typer(
     name="headwater",
@@ -56,6 +57,10 @@ def main() -> None:
         typer.echo(f"headwater: {error.problem}", err=True)
         typer.echo(f"  remedy: {error.remedy}", err=True)
         sys.exit(error.exit_code)
+    except KafkaException as error:
+        typer.echo(f"headwater: Kafka refused or did not answer: {error.args[0].str()}", err=True)
+        typer.echo("  remedy: see whether it runs (`headwater broker status`) and HEADWATER_KAFKA is right", err=True)
+        sys.exit(Unreachable.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

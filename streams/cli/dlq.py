@@ -76,7 +76,7 @@ def grouped(letters: Iterable[DeadLetter]) -> list[dict[str, Any]]:
 
 def _cell(row: dict[str, Any], name: str) -> object:
     if name == "offsets":
-        return f"{row['first_offset']}-{row['last_offset']}" if row["count"] > 1 else str(row["first_offset"])
+        return f"{row['first_offset']} to {row['last_offset']}" if row["count"] > 1 else str(row["first_offset"])
     return harmless(row[name]) if isinstance(row[name], str) else row[name] or ("-" if row[name] is None else 0)
 
 

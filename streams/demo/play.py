@@ -27,6 +27,7 @@ from streams.demo.poison import poison
 from streams.demo.progress import Lag, LagReader
 from streams.errors import UserError, WrongUse
 from streams.kafka.log import partitions_of, read_topic
+from streams.kafka.transactions import require_reachable
 from streams.publishing import Line, Publisher
 from streams.register import PersonRequest, Register, open_register
 from streams.settings import Settings
@@ -97,6 +98,7 @@ class Demo:
             start_broker(settings)
         platform = Platform(settings)
         try:
+            require_reachable(platform.bootstrap)
             _require_empty(platform)
             topics.ensure(platform.bootstrap, platform.topics, settings)
             self._load_register(platform)

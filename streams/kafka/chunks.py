@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -80,6 +81,15 @@ def _positions(consumer: aiokafka.AIOKafkaConsumer) -> dict[TP, int]:
         return {}
     states = ((tp, assignment.state_value(tp)) for tp in assignment.tps)
     return {TP(tp.topic, tp.partition): state._position for tp, state in states if state.has_valid_position}
+
+
+def last_stable_offset(consumer: Any, tp: TP) -> int | None:  # noqa: ANN401 - Faust's consumer, behind two interfaces
+    """End of a partition for a reader of committed records, as its last fetch saw it; None before one."""
+    try:
+        offset: int | None = consumer._thread._ensure_consumer().last_stable_offset(tp)
+    except (AssertionError, IllegalStateError):  # revoked meanwhile
+        return None
+    return offset
 
 
 class ChunkConsumer(driver.Consumer):

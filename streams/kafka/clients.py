@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-_ELECTING = (
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+PATIENCE_S = 30.0
+_NOT_READY_YET = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+    }
 )
-_PATIENCE_S = 30.0
+"""A broker just started takes up its groups; a topic just made has no leader: both answer soon."""
+
+T = TypeVar("T")
 
 
 def client_config(bootstrap: str) -> dict[str, Any]:
@@ -21,16 +31,29 @@ def client_config(bootstrap: str) -> dict[str, Any]:
 
 
 def committed_offsets(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """What the consumer's group committed; waits while a broker just started takes up the group.
+    """What the consumer's group committed.
 
     Raises:
         KafkaException: the broker does not answer in time.
     """
-    deadline = time.monotonic() + _PATIENCE_S
+    return _patiently(lambda: consumer.committed(partitions, timeout=PATIENCE_S))
+
+
+def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Oldest offset of a partition, and the one after its newest.
+
+    Raises:
+        KafkaException: the broker does not answer in time, or there is no such partition.
+    """
+    return _patiently(lambda: consumer.get_watermark_offsets(partition, timeout=PATIENCE_S))
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return consumer.committed(partitions, timeout=_PATIENCE_S)
+            return ask()
         except KafkaException as error:
-            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+            if error.args[0].code() not in _NOT_READY_YET or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

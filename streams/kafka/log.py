@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config, committed_offsets
+from streams.kafka.clients import client_config, committed_offsets, watermarks
 
 BATCH = 5000
 STALLED_S = 30.0
@@ -32,7 +32,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
     consumer = _open(bootstrap)
     try:
         source = TopicPartition(topic, partition)
-        _low, high = consumer.get_watermark_offsets(source, timeout=30)
+        _oldest, high = watermarks(consumer, source)
         end = high if until is None else min(until, high)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         quiet_since = time.monotonic()
@@ -72,6 +72,15 @@ def partitions_of(bootstrap: str, topic: str) -> list[int]:
         consumer.close()
 
 
+def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """Offset after the newest record, by partition."""
+    consumer = _open(bootstrap)
+    try:
+        return {p: watermarks(consumer, TopicPartition(topic, p))[1] for p in partitions_of(bootstrap, topic)}
+    finally:
+        consumer.close()
+
+
 def committed_positions(bootstrap: str, group: str, topics: list[str]) -> dict[tuple[str, int], int]:
     """Next offset a consumer group reads, by topic and partition; 0 where it never committed."""
     # Not `read_committed`: that waits for a transaction which a worker that died left open, up to its time-out.
@@ -91,6 +100,7 @@ def _open(bootstrap: str) -> Consumer:
             "group.id": "headwater-readers",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "queued.max.messages.kbytes": 65_536,
         }

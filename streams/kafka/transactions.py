@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config, committed_offsets
+from streams.kafka.clients import client_config, committed_offsets, watermarks
+
+log = structlog.get_logger()
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -40,10 +43,12 @@ class Position:
     Attributes:
         offset: next record to read; the oldest there is when the group never committed here.
         note: what the stage asked to keep with it, for instance up to when the feed was heard.
+        is_first: the group never committed here.
     """
 
     offset: int
     note: str
+    is_first: bool = False
 
 
 class Committer:
@@ -62,7 +67,10 @@ class Committer:
                 "retry.backoff.ms": 5,
                 "linger.ms": 2,
                 "compression.type": "lz4",
-                "message.max.bytes": 4_000_000,
+                # Checked before compression, the broker's limit after it: what the broker took from an
+                # agency must never be too large to be passed on.
+                "message.max.bytes": 500_000_000,
+                "queue.buffering.max.kbytes": 1_048_576,
                 "queue.buffering.max.messages": 1_000_000,
             }
         )
@@ -75,9 +83,17 @@ class Committer:
         if committed.error is not None:
             raise KafkaException(committed.error)
         if committed.offset >= 0:
-            return Position(committed.offset, committed.metadata or "")
-        oldest, _newest = self._group.get_watermark_offsets(TopicPartition(*self._source), timeout=30)
-        return Position(oldest, "")
+            oldest = self._oldest()
+            if oldest > committed.offset:
+                log.error(
+                    "records lost to retention before they were read",
+                    topic=self._source[0], partition=self._source[1], lost=oldest - committed.offset,
+                )  # fmt: skip
+            return Position(max(committed.offset, oldest), committed.metadata or "")
+        return Position(self._oldest(), "", is_first=True)
+
+    def _oldest(self) -> int:
+        return watermarks(self._group, TopicPartition(*self._source))[0]
 
     def commit(self, outgoing: Iterable[Outgoing], offset: int, note: str = "") -> None:
         """Sends `outgoing` and commits `offset` with `note`, all or nothing.

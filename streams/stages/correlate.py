@@ -19,15 +19,17 @@ import structlog
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control, LifeEvent, Mark
-from processors.rules.decide import decide, judge_late, settle
+from processors.rules.decide import decide, judge_late
 from processors.rules.ledger import EMPTY, Ledger, fold
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply
 from schemas.codec import Codec, Unread, Unreadable
 from streams import topics
+from streams.errors import UserError
 from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
+from streams.logs import where
 from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
 from streams.stages.decoding import unreadable
@@ -80,8 +82,14 @@ class CorrelateTask:
             if isinstance(decision, Decision):
                 subject = self._subject(decision.person)
                 subject.ledger = fold(subject.ledger, decision)
+                if position.is_first:
+                    raise _lost_position(self._partition)
         for person, subject in self._subjects.items():
-            outcome = decide(context.rules, subject.timeline, subject.ledger, self._clock.heard, self._clock.now)
+            try:
+                outcome = decide(context.rules, subject.timeline, subject.ledger, self._clock.heard, self._clock.now)
+            except Exception as error:  # noqa: BLE001 - one person's fault must not stop the neighbours
+                self._fault(person, error)
+                continue
             # Decisions found here, if any, are due to time that passed or to new rules; they are
             # told by the first tick, inside a transaction.
             self._wake(person, subject, self._clock.now if outcome.decisions else outcome.wake_at)
@@ -92,8 +100,8 @@ class CorrelateTask:
         for record in records:
             try:
                 outgoing += self._line(record)
-            except Exception as error:
-                log.error("correlate fault", offset=record.offset, error=type(error).__name__, exc_info=error)
+            except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
+                log.error("correlate fault", offset=record.offset, error=type(error).__name__, where=where(error))
                 outgoing.append(dead_letter(record, "correlate", "fault", type(error).__name__))
         return [*outgoing, *self._mark()]
 
@@ -120,7 +128,7 @@ class CorrelateTask:
                 self._clock.mark(value)
                 return self._fire()
             case Control():
-                return [self._context.situations.control(value)]
+                return self._context.situations.control(value)
             case Unreadable(Unread.TOMBSTONE):
                 return []
             case _:
@@ -129,9 +137,10 @@ class CorrelateTask:
     def _event(self, event: LifeEvent) -> list[Outgoing]:
         subject = self._subject(event.person)
         late = judge_late(self._context.rules, subject.timeline, event)
-        subject.timeline, applied = apply(subject.timeline, event)
-        if applied not in (Applied.APPLIED, Applied.ORPHAN):
+        timeline, applied = apply(subject.timeline, event)
+        if applied in (Applied.DUPLICATE, Applied.CONFLICTING):
             return []
+        subject.timeline = timeline
         outgoing = [out for decision in late for out in self._told(decision, event.recorded_at)]
         return [*outgoing, *self._decide(event.person, subject, event.recorded_at)]
 
@@ -144,7 +153,10 @@ class CorrelateTask:
             subject = self._subjects[person]
             if subject.wake_at != wake_at:
                 continue
-            outgoing += self._decide(person, subject, 0, waiting)
+            try:
+                outgoing += self._decide(person, subject, 0, waiting)
+            except Exception as error:  # noqa: BLE001 - one person's fault must not stop the neighbours
+                self._fault(person, error)
         for entry in waiting:
             heapq.heappush(self._due, entry)
         return outgoing
@@ -156,8 +168,6 @@ class CorrelateTask:
         outcome = decide(rules, subject.timeline, subject.ledger, clock.heard, clock.now)
         subject.ledger = outcome.ledger
         outgoing = [out for decision in outcome.decisions for out in self._told(decision, known_at)]
-        if outcome.decisions:
-            subject.timeline = settle(rules, subject.timeline, clock.heard, clock.now)
         if waiting is not None and outcome.wake_at is not None and outcome.wake_at <= clock.now:
             # A feed that could contradict is silent: look again when it was heard.
             subject.wake_at = outcome.wake_at
@@ -192,6 +202,10 @@ class CorrelateTask:
         self._marked = self._clock.now
         return self._context.situations.marks(self._partition, self._context.core_partitions, self._marked)
 
+    def _fault(self, person: str, error: Exception) -> None:
+        """A fault of ours in deciding for one person; they are decided again with their next event."""
+        log.error("correlate fault", person=person, error=type(error).__name__, where=where(error))
+
     def _fold_line(self, value: object, appended: int) -> None:
         self._clock.append(appended)
         if isinstance(value, LifeEvent):
@@ -210,3 +224,11 @@ class CorrelateTask:
         if wake_at is not None and wake_at != subject.wake_at:
             heapq.heappush(self._due, (wake_at, person))
         subject.wake_at = wake_at
+
+
+def _lost_position(partition: int) -> UserError:
+    return UserError(
+        f"{topics.DECISIONS}/{partition} holds decisions, but the group headwater-correlate has no committed position",
+        "it expired (offsets.retention.minutes) or was deleted: set the group's offsets to the end of "
+        f"{topics.LIFE_EVENTS} as they were, then start again; beginning anew would tell everything twice",
+    )

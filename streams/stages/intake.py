@@ -27,12 +27,14 @@ from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
+from streams.logs import where
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.dead_letters import dead_letter
 
 log = structlog.get_logger()
 
 MARK_EVERY_S = 1.0
+LONGEST_ID = 200
 
 Reading = Mapped | Heartbeat | Rejection
 
@@ -106,9 +108,9 @@ class IntakeTask:
             return _refused_identity(reading) or reading
         except RegistryUnreachable:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the neighbours
             log.error(
-                "intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, exc_info=error
+                "intake fault", topic=record.topic, offset=record.offset, error=type(error).__name__, where=where(error)
             )
             return Rejection(RejectionReason.UNMAPPABLE, f"fault of the platform: {type(error).__name__}")
 
@@ -119,17 +121,21 @@ class IntakeTask:
         withheld = 0
         for record, reading in zip(records, readings, strict=True):
             if isinstance(reading, Heartbeat):
-                self._heard = max(self._heard, reading.up_to)
+                self._hear(reading.up_to)
             elif isinstance(reading, Mapped):
                 granted = [event for event in reading.events if event.type in self._context.granted]
                 withheld += bool(reading.events) and not granted
                 roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
                 drafts += [(event, record.offset, self._heard) for event in granted]
                 requests += [_person_request(event, roles) for event in granted]
-                self._heard = max([self._heard, *(event.recorded_at for event in reading.events)])
+                self._hear(*(event.recorded_at for event in reading.events))
         resolved = self._context.register.resolve(requests) if requests else []
         events = [self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)]
         return events, withheld
+
+    def _hear(self, *moments: int) -> None:
+        """The source was heard up to the newest of these, but never beyond now: clocks of agencies run ahead."""
+        self._heard = max([self._heard, *(min(moment, self._context.wall()) for moment in moments)])
 
     def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
         return LifeEvent(
@@ -222,4 +228,4 @@ def _refused_identity(reading: Reading) -> Rejection | None:
 
 def _event_id(record: RawRecord) -> str | None:
     named = next((value for name, value in record.headers or () if name == "ce_id" and value), None)
-    return named.decode(errors="replace") if named else None
+    return named.decode(errors="replace")[:LONGEST_ID] if named else None

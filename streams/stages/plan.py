@@ -23,8 +23,8 @@ from streams.stages.decoding import decode_all
 
 FOLD_BATCH = 1000
 
-Input = Situation | SituationMark | Control
-INPUTS = (Situation, SituationMark, Control)
+Input = Situation | SituationMark | Control | ContactPolicy
+INPUTS = (Situation, SituationMark, Control, ContactPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,40 @@ class PlanTask:
         self._partition = partition
         self._context = context
         self._state = PartitionState()
+        self._policy = context.policy
+        self._is_policy_told = False
 
     def open(self, position: Position) -> None:
         """Runs the log up to the committed position through plan again."""
-        if not position.offset:
-            return
+        context = self._context
+        is_first = True
+        for message in read_partition(context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
+            value = context.codec.decode(message.value())
+            if isinstance(value, ContactPolicy) and is_first:
+                # What stood before the first policy on the log was planned under it: it was told at
+                # the very first transaction.
+                self._policy, is_first = value, False
+        self._fold(position)
+        self._is_policy_told = self._state.policy == context.policy
+
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
+        """One chunk of raw records: what became of offers and situations."""
+        inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
+        return [*map(self._offer, self._advance(inputs)), *unread, *self._policy_news()]
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """The contact limits, when they are news; plan's clock is correlate's marks."""
+        del is_idle
+        return self._policy_news()
+
+    def note(self) -> str:
+        """Nothing: the log itself holds what is needed."""
+        return ""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _fold(self, position: Position) -> None:
         batch: list[Input] = []
         for message in read_partition(self._context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
             value = self._context.codec.decode(message.value())
@@ -58,25 +87,16 @@ class PlanTask:
                 batch = []
         self._advance(batch)
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
-        """One chunk of raw records: what became of offers and situations."""
-        inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
-        return [*map(self._offer, self._advance(inputs)), *unread]
-
-    def tick(self, is_idle: bool) -> list[Outgoing]:
-        """Nothing: plan's clock is correlate's marks."""
-        del is_idle
-        return []
-
-    def note(self) -> str:
-        """Nothing: the log itself holds what is needed."""
-        return ""
-
-    def close(self) -> None:
-        """Nothing to let go of."""
+    def _policy_news(self) -> list[Outgoing]:
+        """Puts changed limits on the own input: they hold from there on, now and in every later fold."""
+        if self._is_policy_told:
+            return []
+        self._is_policy_told = True
+        value = self._context.codec.encode(self._context.policy)
+        return [Outgoing(topics.SITUATIONS, self._partition, b"policy", value)]
 
     def _advance(self, inputs: Sequence[Input]) -> list[OfferRecord]:
-        self._state, records = advance(self._context.policy, self._state, inputs)
+        self._state, records = advance(self._policy, self._state, inputs)
         return records
 
     def _offer(self, record: OfferRecord) -> Outgoing:

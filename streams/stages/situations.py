@@ -34,9 +34,10 @@ class SituationWriter:
             situation = self._matched(decision, rule, rule.offer)
         return self._to_area(situation.area, situation.area, self.codec.encode(situation))
 
-    def control(self, control: Control) -> Outgoing:
-        """A person's word, in order, to the area that plans for them."""
-        return self._to_area(control.area, f"{control.area}|control", self.codec.encode(control))
+    def control(self, control: Control) -> list[Outgoing]:
+        """A person's word, in order, to all of plan: a situation goes to the area they lived in then."""
+        value, key = self.codec.encode(control), f"control|{control.person}".encode()
+        return [Outgoing(topics.SITUATIONS, p, key, value) for p in range(self.partitions)]
 
     def marks(self, partition: int, partitions: int, now: int) -> list[Outgoing]:
         """Correlate's clock, to every partition of plan's input."""

@@ -23,10 +23,13 @@ from typing import Any
 import faust
 import structlog
 from aiokafka.errors import IllegalStateError
+from confluent_kafka import KafkaError, KafkaException
 from faust.types import TP, AppT, Message
 
-from streams.kafka.chunks import Chunk, ChunkTransport
+from streams.errors import UserError
+from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
 from streams.kafka.transactions import Committer, Outgoing
+from streams.logs import where
 from streams.settings import Settings
 from streams.stages.task import Stage, Task
 
@@ -35,7 +38,7 @@ log = structlog.get_logger()
 CHUNK_RECORDS = 5000
 TICK_S = 1.0
 LOST_TICKS = 3
-"""After how many idle ticks a fetched chunk that never reached the stage counts as lost."""
+"""After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
 
 class _RawSchema(faust.Schema[Any, Any]):
@@ -55,8 +58,7 @@ class PartitionWork:
         self._task = task
         self._committer = committer
         self.position = 0
-        self._is_idle = True
-        self.idle_ticks = 0
+        self.stalled_ticks = 0
 
     def open(self) -> None:
         """Fences earlier holders and restores the task's state."""
@@ -66,17 +68,15 @@ class PartitionWork:
 
     def take(self, chunk: Chunk) -> bool:
         """Works on a chunk and commits; False when it does not begin at the task's position."""
-        if chunk.before != self.position:
+        if chunk.before != self.position or not _is_whole(chunk):
             return False
-        self._is_idle = False
         outgoing = self._task.process(chunk.records)
         self._commit(outgoing, chunk.after)
+        self.stalled_ticks = 0
         return True
 
-    def tick(self) -> None:
-        """Lets time pass; sends what became due."""
-        is_idle, self._is_idle = self._is_idle, True
-        self.idle_ticks = self.idle_ticks + 1 if is_idle else 0
+    def tick(self, is_idle: bool) -> None:
+        """Lets time pass; sends what became due. Idle: everything that was sent was worked on."""
         outgoing = self._task.tick(is_idle)
         if outgoing:
             self._commit(outgoing, self.position)
@@ -156,20 +156,31 @@ class StageWorker:
     async def _tick(self) -> None:
         try:
             for tp, work in list(self._work.items()):
-                work.tick()
-                await self._fetch_again_if_lost(tp, work)
+                if self._work.get(tp) is work:  # not revoked while others ticked
+                    work.tick(self._is_idle(tp, work))
+                    await self._fetch_again_if_lost(tp, work)
+        except asyncio.CancelledError:
+            raise
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
+    def _is_idle(self, tp: TP, work: PartitionWork) -> bool:
+        """Whether the work has reached the end of its partition as the last fetch saw it."""
+        end = last_stable_offset(self.app.consumer, tp)
+        return end is not None and work.position >= end
+
     async def _fetch_again_if_lost(self, tp: TP, work: PartitionWork) -> None:
-        """A lost chunk shows by the next one; when none follows, by a position ahead of idle work."""
-        if work.idle_ticks < LOST_TICKS or work.idle_ticks % LOST_TICKS:
-            await asyncio.sleep(0)
-            return
+        """A lost chunk shows by the next one; when none follows, by a consumer ahead of work that stalls.
+
+        A false alarm (the chunk only waited in the buffer) costs a second fetch: what was worked on
+        does not begin at the position any more and is refused.
+        """
         with suppress(IllegalStateError):  # revoked meanwhile
             fetched = await self.app.consumer.position(tp)
-            if fetched != work.position and self._work.get(tp) is work:
-                log.warning("chunk lost, fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
+            work.stalled_ticks = 0 if fetched == work.position else work.stalled_ticks + 1
+            if work.stalled_ticks >= LOST_TICKS and self._work.get(tp) is work:
+                work.stalled_ticks = 0
+                log.info("chunk fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
                 await self.app.consumer.seek(tp, work.position)
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
@@ -204,6 +215,22 @@ class StageWorker:
 
     def _end(self, error: BaseException) -> None:
         """Leaves at once: nothing uncommitted may be followed by a commit."""
-        log.error("stage ends to start anew", stage=self._stage.name, error=type(error).__name__, exc_info=error)
+        log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
         sys.stderr.flush()
         os._exit(70)
+
+
+def _is_whole(chunk: Chunk) -> bool:
+    """Whether the records lie between the positions: a seek during the fetch may have moved one of them."""
+    records = chunk.records
+    return not records or (records[0].offset >= (chunk.before or 0) and records[-1].offset < chunk.after)
+
+
+def _named(error: BaseException) -> str:
+    """What kind of error it is; of Kafka's also which, and what a fenced worker should look for."""
+    if isinstance(error, KafkaException):
+        fault = error.args[0]
+        if fault.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
+            return "fenced: another worker took the partition over; two workers of one stage need two HEADWATER_WORKER"
+        return f"Kafka: {fault.name()}"
+    return f"{error.problem}; {error.remedy}" if isinstance(error, UserError) else type(error).__name__

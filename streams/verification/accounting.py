@@ -14,15 +14,25 @@ from confluent_kafka import Message
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent
-from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind, SituationMark
+from processors.offers.model import OfferRecord, OfferState, Reason, Situation, SituationKind, SituationMark
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
 from schemas.receipts import Receipt
 from sinks.case_db import CaseStore
 from streams import topics
-from streams.kafka.log import committed_positions, read_topic
+from streams.errors import UserError
+from streams.kafka.log import committed_positions, end_offsets, partitions_of, read_topic
 
 INTAKE_GROUP = "headwater-intake"
+GROUP_OF = {
+    topics.LIFE_EVENTS: "headwater-correlate",
+    topics.SITUATIONS: "headwater-plan",
+    topics.OFFERS: "headwater-deliver",
+}
+"""Internal topics that a stage reads to the end, and its consumer group."""
+
+Source = tuple[str, int]
+"""Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Accounting:
         situations: matches told to plan and not withdrawn since.
         held: of them, those whose hold is not over on plan's clock.
         clock: plan's clock, ms: the minimum of correlate's marks.
+        under_way: offsets each stage had still to read when counting began; figures of stages that are
+            at work may differ by as much.
         offers: offers by state, as on `offers.v1`.
         suppressed: suppressed situations by reason, as on `offers.v1`.
     """
@@ -71,6 +83,7 @@ class Accounting:
     situations: int = 0
     held: int = 0
     clock: int = 0
+    under_way: dict[str, int] = field(default_factory=dict)
     offers: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
     equations: list[Equation] = field(default_factory=list)
@@ -90,13 +103,17 @@ class Accountant:
         self._contracts = list(contracts)
         self._store = store
         self._account = Accounting()
+        self._standing: dict[str, Situation] = {}
 
     def draw_up(self, on_step: Callable[[str], None] = lambda _step: None) -> Accounting:
         """Counts everything, agency topics first; `on_step` is told what is read now.
 
         Raises:
             Unreachable: Kafka or the database does not answer.
+            UserError: the platform has no topics there.
         """
+        self._require_topics()
+        self._note_under_way()
         on_step("receipts and dead letters")
         made = self._intake()
         on_step(topics.LIFE_EVENTS)
@@ -107,36 +124,76 @@ class Accountant:
         self._database(self._offers())
         return self._account
 
+    def _note_under_way(self) -> None:
+        for topic, group in GROUP_OF.items():
+            committed = committed_positions(self._bootstrap, group, [topic])
+            ends = end_offsets(self._bootstrap, topic)
+            waiting = sum(max(0, end - committed.get((topic, p), 0)) for p, end in ends.items())
+            if waiting:
+                self._account.under_way[group.removeprefix("headwater-")] = waiting
+
     def _equal(self, left: str, left_count: int, right: str, right_count: int) -> None:
         self._account.equations.append(Equation(left, left_count, right, right_count))
+
+    def _require_topics(self) -> None:
+        wanted = [contract.topic for contract in self._contracts] + list(GROUP_OF)
+        missing = [topic for topic in wanted if not partitions_of(self._bootstrap, topic)]
+        if missing:
+            raise UserError(
+                f"{len(missing)} topics are missing on {self._bootstrap}, {missing[0]} among them",
+                "start the stages once, they create what is missing, or correct HEADWATER_KAFKA",
+            )
 
     def _intake(self) -> int:
         """Checks source topics against receipts and dead letters; returns events made by receipts."""
         account = self._account
-        in_topics, in_receipts, dead = Counter[str](), Counter[str](), 0
         names = [contract.topic for contract in self._contracts]
         committed = committed_positions(self._bootstrap, INTAKE_GROUP, names)
+        offsets: dict[Source, list[int]] = defaultdict(list)
+        dead = 0
         for contract in self._contracts:
             for message in read_topic(self._bootstrap, contract.topic):
-                is_pending = _offset(message) >= committed.get((contract.topic, _partition(message)), 0)
-                in_topics["pending" if is_pending else "taken"] += 1
+                offsets[contract.topic, _partition(message)].append(_offset(message))
             dead += sum(1 for _ in read_topic(self._bootstrap, topics.dead_letters(contract.topic, "intake")))
+        told, of_deleted = self._receipts({source: found[0] for source, found in offsets.items()})
+        account.rejected, account.withheld = told["rejected"], told["withheld"]
+        account.heartbeats, account.processed = told["heartbeats"], told["processed"]
+        taken = 0
+        for source, found in offsets.items():
+            known = [offset for offset in found if offset >= told_from(source, of_deleted)]
+            pending = sum(offset >= committed.get(source, 0) for offset in known)
+            account.pending += pending
+            taken += len(known) - pending
+        account.received = taken + account.pending - account.heartbeats
+        told_of = account.processed + account.rejected + account.heartbeats
+        self._equal("records taken from agencies' topics", taken, "records told in receipts", told_of)
+        self._equal("rejected in receipts", told["all rejected"], "dead letters of intake", dead)
+        return told["all events"]
+
+    def _receipts(self, oldest: dict[Source, int]) -> tuple[Counter[str], dict[Source, int]]:
+        """Sums of receipts about records that are still there, and how far others reach.
+
+        Agencies' topics are kept for a shorter time than receipts: what a receipt tells of records that
+        were deleted since, wholly or in part, cannot be checked against them.
+        """
+        told: Counter[str] = Counter()
+        of_deleted: dict[Source, int] = {}
         for agency in sorted({contract.agency for contract in self._contracts}):
             for receipt in self._values(topics.receipts(agency)):
-                if isinstance(receipt, Receipt):
+                if not isinstance(receipt, Receipt):
+                    continue
+                source = receipt.topic, receipt.partition
+                told["all rejected"] += receipt.counts.rejected
+                told["all events"] += receipt.events_made
+                if receipt.first_offset < oldest.get(source, receipt.last_offset + 1):
+                    of_deleted[source] = max(receipt.last_offset, of_deleted.get(source, 0))
+                else:
                     counts = receipt.counts
-                    in_receipts.update(
-                        processed=counts.processed, withheld=counts.withheld, rejected=counts.rejected,
-                        heartbeats=counts.heartbeats, events=receipt.events_made,
+                    told.update(
+                        processed=counts.processed, withheld=counts.withheld,
+                        rejected=counts.rejected, heartbeats=counts.heartbeats,
                     )  # fmt: skip
-        account.pending, account.rejected = in_topics["pending"], in_receipts["rejected"]
-        account.heartbeats, account.withheld = in_receipts["heartbeats"], in_receipts["withheld"]
-        account.processed = in_receipts["processed"]
-        account.received = in_topics["taken"] + in_topics["pending"] - account.heartbeats
-        told = account.processed + account.rejected + account.heartbeats
-        self._equal("records taken from agencies' topics", in_topics["taken"], "records told in receipts", told)
-        self._equal("rejected in receipts", account.rejected, "dead letters of intake", dead)
-        return in_receipts["events"]
+        return told, of_deleted
 
     def _life_events(self, made: int) -> None:
         """Checks canonical events against receipts, and counts duplicates by source record."""
@@ -153,63 +210,63 @@ class Accountant:
         self._equal("events made, by receipts", made, f"events on {topics.LIFE_EVENTS}", account.events)
 
     def _decisions_and_situations(self) -> None:
+        """Checks that what stands by the ledger stands for plan; only last words count, topics are compacted."""
         account = self._account
-        decided = Counter[str]()
+        decided: dict[str, DecisionKind] = {}
         for decision in self._values(topics.DECISIONS):
             if isinstance(decision, Decision):
-                decided[decision.kind] += 1
-        account.review = decided[DecisionKind.LATE]
-        told = Counter[str]()
+                if decision.kind is DecisionKind.LATE:
+                    account.review += 1
+                else:
+                    decided[decision.match] = decision.kind
         marks: dict[int, tuple[int, int]] = {}
-        standing: dict[str, Situation] = {}
         for value in self._values(topics.SITUATIONS):
             if isinstance(value, SituationMark):
                 newest = max(value.now, marks.get(value.source_partition, (0, 0))[0])
                 marks[value.source_partition] = newest, value.source_partitions
             elif isinstance(value, Situation):
-                told[value.kind] += 1
                 if value.kind is SituationKind.MATCHED:
-                    standing[value.match] = value
+                    self._standing[value.match] = value
                 else:
-                    standing.pop(value.match, None)
+                    self._standing.pop(value.match, None)
         if marks and len(marks) == next(iter(marks.values()))[1]:
             account.clock = min(now for now, _ in marks.values())
-        self._standing = standing
-        account.situations = len(standing)
-        account.held = sum(situation.ripe_at > account.clock for situation in standing.values())
-        for kind in (DecisionKind.MATCHED, DecisionKind.WITHDRAWN):
-            self._equal(f"{kind} on {topics.DECISIONS}", decided[kind], f"{kind} on {topics.SITUATIONS}", told[kind])
+        account.situations = len(self._standing)
+        account.held = sum(situation.ripe_at > account.clock for situation in self._standing.values())
+        matched = {match for match, kind in decided.items() if kind is DecisionKind.MATCHED}
+        both = len(matched & self._standing.keys())
+        self._equal(f"matches that stand on {topics.DECISIONS}", len(matched), f"of them on {topics.SITUATIONS}", both)
+        self._equal(
+            f"matches that stand on {topics.SITUATIONS}", account.situations, f"of them on {topics.DECISIONS}", both
+        )
 
     def _offers(self) -> tuple[dict[str, OfferRecord], dict[str, OfferRecord]]:
         """Checks the fate of every standing situation; returns newest offer records and suppressions."""
         newest: dict[str, OfferRecord] = {}
         suppressed: dict[str, OfferRecord] = {}
-        versions: dict[str, list[int]] = defaultdict(list)
-        fates: set[str] = set()
+        versions: Counter[tuple[str, int]] = Counter()
+        left: set[str] = set()
         for record in self._values(topics.OFFERS):
             if not isinstance(record, OfferRecord):
                 continue
-            fates.add(record.cause)
             if record.state is OfferState.SUPPRESSED:
                 suppressed[record.cause] = record
             else:
-                versions[record.offer].append(record.version)
+                versions[record.offer, record.version] += 1
                 newest[record.offer] = record
+            # Who opted out of an open offer stands, but in no offer: that record is the fate.
+            (left.add if record.reason is Reason.OPTED_OUT else left.discard)(record.cause)
         account = self._account
         account.offers = Counter(record.state.value for record in newest.values())
         account.suppressed = Counter(record.reason.value for record in suppressed.values() if record.reason)
-        # A situation whose place another one took leaves no record of its own: one change of one offer.
-        told = sum(match in fates for match in self._standing)
+        offered = {situation.match for record in newest.values() for situation in record.situations}
+        fates = offered | suppressed.keys() | left
+        with_fate = sum(match in fates or s.ripe_at > account.clock for match, s in self._standing.items())
         self._equal(
-            "situations that stand", account.situations,
-            "of them offered, suppressed or in their hold",
-            told + sum(s.ripe_at > account.clock and m not in fates for m, s in self._standing.items()),
-        )  # fmt: skip
-        self._equal(
-            f"versions of offers on {topics.OFFERS}", sum(map(len, versions.values())),
-            "versions, each once and without a gap",
-            sum(max(found) for found in versions.values()),
-        )  # fmt: skip
+            "situations that stand", account.situations, "of them offered, suppressed or in their hold", with_fate
+        )
+        told = versions.total()
+        self._equal(f"versions of offers on {topics.OFFERS}", told, "different ones: none told twice", len(versions))
         return newest, suppressed
 
     def _database(self, told: tuple[dict[str, OfferRecord], dict[str, OfferRecord]]) -> None:
@@ -228,6 +285,11 @@ class Accountant:
             value = message.value()
             if value is not None:
                 yield self._codec.decode(value)  # type: ignore[misc]
+
+
+def told_from(source: Source, of_deleted: dict[Source, int]) -> int:
+    """First offset of a partition whose receipts can be checked."""
+    return of_deleted.get(source, -1) + 1
 
 
 def _offset(message: Message) -> int:

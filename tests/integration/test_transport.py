@@ -292,8 +292,8 @@ def test_a_record_that_cannot_be_sent_fails_the_whole_commit(kafka: str, pair: t
     committer = Committer(kafka, group, source, 0)
     committer.open()
     with pytest.raises(KafkaException):
-        committer.commit([Outgoing(target, 0, None, b"good"), Outgoing(target, 0, None, b"x" * 4_500_000)], 5, "n")
-    assert Committer(kafka, group, source, 0).open() == Position(0, "")
+        committer.commit([Outgoing(target, 0, None, b"good"), Outgoing(target, 0, None, os.urandom(9_000_000))], 5, "n")
+    assert Committer(kafka, group, source, 0).open() == Position(0, "", is_first=True)
     assert list(read_partition(kafka, target, 0)) == []
 
 
@@ -306,7 +306,7 @@ def test_a_group_that_never_committed_begins_at_the_oldest_record(kafka: str, pa
     client = admin(kafka)
     client.delete_records([TopicPartition(source, 0, 2)])
     wait_until(lambda: len(list(read_partition(kafka, source, 0))) == 1, "records are deleted")
-    assert Committer(kafka, group, source, 0).open() == Position(2, "")
+    assert Committer(kafka, group, source, 0).open() == Position(2, "", is_first=True)
 
 
 # Ground to stand on.

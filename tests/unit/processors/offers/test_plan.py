@@ -221,3 +221,28 @@ def test_next_offer_has_another_id() -> None:
     assert len({each.offer for each in records if each.version == 1}) == 2
     assert {each.reason for each in records} == {None}
     assert Reason.RETRACTED not in {each.reason for each in records}
+
+
+def test_opt_out_holds_wherever_the_person_lives() -> None:
+    elsewhere = matched("m", 0, area="a2")
+    assert told(control("opt-out", 1), elsewhere, mark(10)) == [(10, "suppressed", 0, "opted-out", "m", "m")]
+
+
+def test_opt_out_closes_offers_of_other_areas() -> None:
+    elsewhere = matched("m", 0, area="a2")
+    records = told(elsewhere, mark(11), control("opt-out", 12), mark(13))
+    assert records[1:] == [(12, "withdrawn", 2, "opted-out", "", "m")]
+
+
+def test_policy_on_the_log_holds_from_its_place_on() -> None:
+    stricter = dataclasses.replace(POLICY, cap_offers=1)
+    inputs = (matched("m", 0), mark(10), stricter, matched("n", 80), mark(100))
+    live = told(*inputs)
+    assert live[-1] == (90, "suppressed", 0, "contact-cap", "n", "n")
+    assert told(*inputs, policy=stricter) == live
+
+
+def test_snapshot_keeps_policy_and_controls() -> None:
+    stricter = dataclasses.replace(POLICY, cap_offers=1)
+    state, _ = advance(POLICY, PartitionState(), [stricter, control("opt-out", 1), mark(2)])
+    assert PartitionState.restore(state.snapshot()) == state

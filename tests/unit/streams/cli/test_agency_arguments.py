@@ -66,11 +66,9 @@ def test_topics_need_no_broker() -> None:
     assert "events.employment-service.job-declarations.v1.intake.dlq" in shown
 
 
-@pytest.mark.parametrize(
-    "words", [["topics", "--live"], ["receipts"], ["dlq", "list"], ["dlq", "replay", "ngo.help-requests"]]
-)
-def test_without_a_broker_the_remedy_is_told(words: list[str]) -> None:
-    assert isinstance(CliRunner().invoke(cli.app, words).exception, Unreachable)
+@pytest.mark.parametrize("words", ["topics --live", "receipts", "dlq list", "dlq replay ngo.help-requests"])
+def test_without_a_broker_the_remedy_is_told(words: str) -> None:
+    assert isinstance(CliRunner().invoke(cli.app, words.split()).exception, Unreachable)
 
 
 def test_a_topic_is_compared_with_its_plan() -> None:

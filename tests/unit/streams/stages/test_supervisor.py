@@ -1,0 +1,96 @@
+"""Starting anew: pauses that double, and what a stage said last. Processes are real and end at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.stages import supervisor
+from streams.stages.supervisor import MAX_PAUSE_S, MIN_PAUSE_S, STEADY_S, Supervisor
+
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Supervisor:
+    """A stage that ends at once with code 2: there is none of that name."""
+    return Supervisor(["nonsense"], {"HEADWATER_KAFKA": "127.0.0.1:1"}, tmp_path / "logs")
+
+
+def await_end(running: Supervisor) -> None:
+    (worker,) = running._workers
+    worker.process.wait(LIMIT_S)
+
+
+def test_pauses_double_up_to_a_limit_and_begin_anew_after_steady_work(failing: Supervisor) -> None:
+    (worker,) = failing._workers
+    await_end(failing)
+    pauses = []
+    for _ in range(9):
+        failing._plan_restart(worker, 70, worker.started + 1)
+        pauses.append(worker.pause_s)
+    assert pauses[:4] == [MIN_PAUSE_S * 2, MIN_PAUSE_S * 4, MIN_PAUSE_S * 8, MIN_PAUSE_S * 16]
+    assert pauses[-2:] == [MAX_PAUSE_S, MAX_PAUSE_S]
+    failing._plan_restart(worker, 70, worker.started + STEADY_S + 1)
+    assert worker.pause_s == MIN_PAUSE_S
+    failing.stop()
+
+
+def test_a_stage_that_ends_is_started_anew_after_its_pause_and_not_before(failing: Supervisor) -> None:
+    (first,) = failing.pids.values()
+    await_end(failing)
+    failing.watch()
+    failing.watch()
+    assert failing.pids == {"nonsense": first}, "started again without a pause"
+    wait_until(lambda: failing.watch() or failing.restarts["nonsense"] == 1)
+    assert failing.pids["nonsense"] != first
+    await_end(failing)
+    failing.stop()
+
+
+def test_a_killed_stage_is_started_anew(failing: Supervisor) -> None:
+    (pid,) = failing.pids.values()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: failing.watch() or failing.restarts["nonsense"] == 1)
+    (worker,) = failing._workers
+    assert worker.codes == [-signal.SIGKILL]
+    failing.stop()
+
+
+def test_last_words_are_what_an_operator_needs(failing: Supervisor) -> None:
+    await_end(failing)
+    said = failing.last_words("nonsense")
+    assert "there is no stage `nonsense`" in said
+    assert "remedy" in said
+    assert "Traceback" not in said
+    assert failing.last_words("never ran") == ""
+    failing.stop()
+
+
+def test_what_ignores_sigterm_is_killed_within_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = tmp_path / "stubborn.py"
+    stubborn.write_text(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)\n"
+    )
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {supervisor.sys.executable} {stubborn}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(supervisor.sys, "executable", str(python))
+    running = Supervisor(["deaf"], {}, tmp_path / "logs")
+    wait_until(lambda: "up" in running.last_words("deaf"))
+    begun = time.monotonic()
+    running.stop(grace_s=0.3)
+    assert time.monotonic() - begun < 5
+    assert running._workers[0].process.returncode == -signal.SIGKILL
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
