@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 from confluent_kafka import KafkaException
 
@@ -25,12 +24,19 @@ from streams.cli.up import up
 from streams.cli.verify import verify
 from streams.errors import Unreachable, UserError
 
+def _exit_code(code: object) -> None:
+    """A command that found problems returns 1."""
+    if isinstance(code, int):
+        raise typer.Exit(code)
+
+
 app = typer.Typer(
     name="headwater",
     help="Life events in, one joined-up offer per household out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    result_callback=_exit_code,
 )
 app.command()(demo)
 app.command()(up)
@@ -52,7 +58,7 @@ app.command("settings")(settings_command)
 def main() -> None:
     """Runs the command line; the console script `headwater`."""
     try:
-        code = app(standalone_mode=False)
+        app()
     except UserError as error:
         typer.echo(f"headwater: {error.problem}", err=True)
         typer.echo(f"  remedy: {error.remedy}", err=True)
@@ -61,9 +67,5 @@ def main() -> None:
         typer.echo(f"headwater: Kafka refused or did not answer: {error.args[0].str()}", err=True)
         typer.echo("  remedy: see whether it runs (`headwater broker status`) and HEADWATER_KAFKA is right", err=True)
         sys.exit(Unreachable.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
