@@ -11,14 +11,12 @@ class ReceiptCounts:
 
     Attributes:
         processed: understood; of these `withheld` were kept from everybody (type granted to nobody).
-        duplicate: known before.
         rejected: see the receipt's list.
         heartbeats: "nothing new up to then".
     """
 
     processed: int = 0
     withheld: int = 0
-    duplicate: int = 0
     rejected: int = 0
     heartbeats: int = 0
 

@@ -77,7 +77,6 @@ def counts_of(receipt: Receipt) -> dict[str, int]:
     return {
         "processed": counts.processed,
         "withheld": counts.withheld,
-        "duplicate": counts.duplicate,
         "rejected": counts.rejected,
         "heartbeats": counts.heartbeats,
         "events": receipt.events_made,
@@ -146,7 +145,7 @@ class Awaited:
             self._note(partition, place, rejected.get(offset))
         self._answered[partition] += end - start
         counts = receipt.counts
-        if end - start == counts.processed + counts.duplicate + counts.rejected + counts.heartbeats:
+        if end - start == counts.processed + counts.rejected + counts.heartbeats:
             self.withheld += counts.withheld
         return end - start
 

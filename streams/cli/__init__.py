@@ -24,6 +24,7 @@ from streams.cli.up import up
 from streams.cli.verify import verify
 from streams.errors import Unreachable, UserError
 
+
 def _exit_code(code: object) -> None:
     """A command that found problems returns 1."""
     if isinstance(code, int):

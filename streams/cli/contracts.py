@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import infra
 from schemas.codec import decode_attributes
@@ -118,11 +117,14 @@ def list_(deployment: DeploymentOption = None, as_json: JsonOption = False) -> N
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("feed", "topic", "event types", "settles within", "contact")
+    console = Console(highlight=False, soft_wrap=True)
     for row in rows:
-        days = f"{row['settles_within_hours'] / 24:g} days"
-        table.add_row(row["feed"], row["topic"], ", ".join(row["types"]), days, row["contact"])
-    Console().print(table)
+        console.print(f"[bold]{row['feed']}[/bold]  {row['title']}")
+        console.print(f"  topic    {row['topic']}")
+        console.print(
+            f"  events   {', '.join(row['types'])}; recorded within {row['settles_within_hours'] / 24:g} days"
+        )
+        console.print(f"  contact  {row['contact']}")
 
 
 def _row(contract: Contract) -> dict[str, Any]:

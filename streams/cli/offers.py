@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from typing import Annotated, Any
 
 import orjson
@@ -20,7 +21,7 @@ from rich.text import Text
 from processors.decisions import BoundEvent
 from processors.offers.model import OfferedSituation, OfferState, Reason, Urgency
 from schemas.deployment import Deployment
-from sinks.case_db import CaseOffer, CaseStore, CaseStoreUnavailable, Counts, connect
+from sinks.case_db import CaseOffer, CaseStore, CaseStoreUnavailable, CaseSuppressed, Counts, connect
 from streams.composition import Platform, case_db_url
 from streams.errors import Unreachable
 from streams.settings import load as load_settings
@@ -41,6 +42,7 @@ class OfferList:
 
     offers: tuple[CaseOffer, ...]
     counts: Counts
+    suppressed: tuple[CaseSuppressed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Wording:
     teams: Mapping[str, str]
 
 
-StateOption = Annotated[OfferState, typer.Option(help="Offers in this state; `suppressed` shows the summary only.")]
+StateOption = Annotated[
+    OfferState, typer.Option(help="Offers in this state; `suppressed`: situations that joined none, and why.")
+]
 AreaOption = Annotated[str | None, typer.Option(help="Only this planning area.")]
 TeamOption = Annotated[str | None, typer.Option(help="Only offers this team leads.")]
 LimitOption = Annotated[int, typer.Option(min=1, help="At most so many, the most urgent ones.")]
@@ -99,6 +103,9 @@ def read_offers(
     try:
         store = CaseStore(connect(url))
         try:
+            if state is OfferState.SUPPRESSED:
+                suppressed = (each for each in store.suppressed() if area in (None, each.area))
+                return OfferList((), store.counts(), tuple(islice(suppressed, limit)))
             return OfferList(tuple(store.list_offers(state, area, team, limit)), store.counts())
         finally:
             store.close()
@@ -110,6 +117,7 @@ def as_data(found: OfferList) -> dict[str, Any]:
     """The list as plain JSON values; times as RFC 3339 in UTC."""
     return {
         "offers": [_offer_data(offer) for offer in found.offers],
+        "situations": [asdict(each) | {"at": _rfc3339(each.at)} for each in found.suppressed],
         "counts": {state.value: count for state, count in found.counts.offers.items()},
         "suppressed": {reason.value: count for reason, count in found.counts.suppressed.items()},
     }
@@ -119,13 +127,23 @@ def show(console: Console, found: OfferList, wording: Wording) -> None:
     """Prints the list for people, in any width."""
     for offer in found.offers:
         show_offer(console, offer, wording)
-    if not found.offers:
+    for situation in found.suppressed:
+        _show_suppressed(console, situation, wording)
+    if not found.offers and not found.suppressed:
         console.print("No such offer.")
     console.print(Rule(style="dim"))
     console.print(_sum("Offers", {state.value: count for state, count in found.counts.offers.items()}))
     console.print(_sum("Suppressed", {key.value: count for key, count in found.counts.suppressed.items()}))
     for reason, count in sorted(found.counts.suppressed.items()):
         console.print(Padding(Text(f"{count} {reason.value}: {_WHY_NOT[reason]}", style="dim"), (0, 0, 0, 2)))
+
+
+def _show_suppressed(console: Console, situation: CaseSuppressed, wording: Wording) -> None:
+    console.print(
+        f"{_day(situation.at, wording.zone)}  {situation.area}  household {situation.household[:_SHORT]}  "
+        f"{situation.title} (rule {situation.rule}, version {situation.version}): {_WHY_NOT[situation.reason]}",
+        soft_wrap=True,
+    )
 
 
 def show_offer(console: Console, offer: CaseOffer, wording: Wording) -> None:

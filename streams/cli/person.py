@@ -58,7 +58,7 @@ def opt_out(
 ) -> None:
     """Stops proactive offers to a person, from now on.
 
-    Example: echo nin:85073003328 | headwater person opt-out --id -
+    Example: echo national-number:85073003328 | headwater person opt-out --id -
     """
     _control(ControlKind.OPT_OUT, identifier, person, even_if_unknown, as_json)
 
@@ -87,7 +87,7 @@ def show(
 ) -> None:
     """Shows what is known about a person: pseudonyms, unless an identity is asked for with a purpose.
 
-    Example: echo nin:85073003328 | headwater person show --id - --reveal --purpose "letter came back"
+    Example: echo national-number:85073003328 | headwater person show --id - --reveal --purpose "letter came back"
     """
     if reveal and not purpose.strip():
         raise WrongUse("--reveal needs a purpose", 'add --purpose "why you need to know who this is"')
@@ -160,7 +160,7 @@ def _looked_up(register: Register, one: tuple[str, str], register_at: int | None
 def _id(text: str) -> tuple[str, str]:
     scheme, colon, value = (sys.stdin.readline() if text == "-" else text).strip().partition(":")
     if not colon:
-        raise WrongUse("an id is written SCHEME:VALUE", "for instance nin:85073003328")
+        raise WrongUse("an id is written SCHEME:VALUE", "for instance national-number:85073003328")
     fault = fault_of(scheme, value)
     if fault is not None:
         raise WrongUse(fault, "check the id, digit by digit")

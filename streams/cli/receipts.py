@@ -17,7 +17,7 @@ from streams.receipts import Range, Summary, accepted_ranges, counts_of, receipt
 from streams.settings import load
 from streams.tail import Source, Tail, place_of, read_on, sources_of
 
-COUNTS = ("processed", "withheld", "duplicate", "rejected", "heartbeats", "events")
+COUNTS = ("processed", "withheld", "rejected", "heartbeats", "events")
 MOST_RANGES = 6
 
 AgencyOption = Annotated[str | None, typer.Option("--agency", help="Only receipts of this agency.")]

@@ -38,7 +38,7 @@ def up(
     typer.echo(f"{', '.join(named)} run against {platform.bootstrap}; logs in {settings.data / 'logs'}")
     try:
         while True:
-            supervisor.watch()
+            supervisor.watch(typer.echo)
             time.sleep(0.1)
     except KeyboardInterrupt:
         pass

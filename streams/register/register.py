@@ -243,7 +243,10 @@ class Register:
 
 def no_such_person() -> UserError:
     """The error for a key or an id nobody has; does not repeat it."""
-    return UserError("nobody in the identity register has this key or id", "check it, digit by digit")
+    return UserError(
+        "nobody in the identity register has this key or id",
+        "check it, digit by digit; for somebody not yet known, opt-out and opt-in take --even-if-unknown",
+    )
 
 
 def _flags(text: str) -> tuple[str, ...]:

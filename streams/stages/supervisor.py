@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,8 +51,8 @@ class Supervisor:
         """How often each stage was started anew."""
         return {worker.stage: worker.restarts for worker in self._workers}
 
-    def watch(self) -> None:
-        """Starts anew what ended; call about every tenth of a second."""
+    def watch(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Starts anew what ended, and says so; call about every tenth of a second."""
         now = time.monotonic()
         for worker in self._workers:
             code = worker.process.poll()
@@ -60,6 +60,7 @@ class Supervisor:
                 continue
             if worker.restart_at is None:
                 self._plan_restart(worker, code, now)
+                say(f"{worker.stage} ended (code {code}), is started anew in {worker.pause_s:.1f} s; see its log")
             elif now >= worker.restart_at:
                 self._restart(worker)
 

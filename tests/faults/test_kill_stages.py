@@ -148,9 +148,13 @@ def test_the_database_gone_and_back(
     database = Database(Path((folder / "data").read_text()))
 
     def prepare(supervisor: Supervisor) -> Callable[[str, int, int], None]:
+        pid = supervisor.pids["deliver"]
+        os.kill(pid, signal.SIGSTOP)  # until it has work: it is quicker than its lag can be seen
+
         def strike(stage: str, done: int, total: int) -> None:
             if stage == "deliver" and database.stops == 0 and done < total:
                 database.stop()
+                os.kill(pid, signal.SIGCONT)
             # Back only when deliver noticed and was started anew into its absence.
             elif database.is_down and supervisor.restarts["deliver"] >= 2:
                 database.start()

@@ -112,7 +112,7 @@ def test_bytes_that_are_no_record_are_unfit(contracts: dict[str, Contract]) -> N
 def test_receipts_are_summed_by_partition_and_ranges_that_touch_are_one(capsys: pytest.CaptureFixture[str]) -> None:
     found = summed([receipt(0, 4, 2), receipt(5, 9, partition=1), receipt(5, 6), receipt(9, 9, 9)])
     assert [(one.partition, one.accepted) for one in found] == [(0, [(0, 1), (3, 6)]), (1, [(5, 9)])]
-    assert found[0].counts == Counter(processed=6, withheld=3, rejected=2, events=27, duplicate=0, heartbeats=0)
+    assert found[0].counts == Counter(processed=6, withheld=3, rejected=2, events=27, heartbeats=0)
     show(found)
     shown = capsys.readouterr().out
     assert "events.a.b.v1/0/2: not-avro: `a[b=c].d` ?[31m" in shown
