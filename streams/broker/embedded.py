@@ -130,13 +130,18 @@ def _configure(state: _State, folder: Path, wanted_port: int | None) -> _State:
     controller_port = state.controller_port
     if controller_port in (0, port) or not ports.is_free(controller_port):
         controller_port = ports.find_free(but=port)
-    cluster_id = state.cluster_id or base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    cluster_id = state.cluster_id or _new_cluster_id(uuid.uuid4())
     state = _State(0, port, controller_port, cluster_id)
     (folder / "logs").mkdir(exist_ok=True)
     (folder / "server.properties").write_text(configuration.server_properties(folder, port, controller_port))
     (folder / "log4j2.properties").write_text(configuration.logging_properties(folder))
     _write(state, folder)
     return state
+
+
+def _new_cluster_id(chosen: uuid.UUID) -> str:
+    """A cluster id as Kafka writes it; never begins with a hyphen, which Kafka's tool takes for an option."""
+    return base64.urlsafe_b64encode(chosen.bytes).rstrip(b"=").decode().replace("-", "A")
 
 
 def _choose_port(state: _State, wanted: int | None) -> int:

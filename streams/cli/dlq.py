@@ -13,10 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.cli import outcome
-from streams.cli.printing import harmless, out, rfc3339, table
-from streams.composition import Platform
-from streams.dead_letter_box import (
+from streams.agencies.dead_letter_box import (
     CONTEXT,
     REPLAYED_FROM,
     Box,
@@ -27,10 +24,13 @@ from streams.dead_letter_box import (
     read_letters,
     sort,
 )
+from streams.agencies.outline import Outline, outline
+from streams.agencies.receipts import Awaited
+from streams.agencies.sending import TrackingPublisher
+from streams.cli import outcome
+from streams.cli.printing import harmless, out, rfc3339, table
+from streams.composition import Platform
 from streams.errors import UserError, WrongUse
-from streams.outline import Outline, outline
-from streams.receipts import Awaited
-from streams.sending import TrackingPublisher
 from streams.settings import load
 
 app = typer.Typer(help="Dead letters: what could not be taken, why, and back in after a fix.", no_args_is_help=True)

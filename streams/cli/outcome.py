@@ -9,12 +9,12 @@ import typer
 
 from schemas.contract import Contract
 from streams import topics
+from streams.agencies.receipts import Awaited, Refused, wait
+from streams.agencies.sending import Landings
 from streams.cli.printing import err, harmless
 from streams.composition import Platform
 from streams.errors import Unreachable
-from streams.receipts import Awaited, Refused, wait
-from streams.sending import Landings
-from streams.tail import Source, Tail, ends_of
+from streams.kafka.tail import Source, Tail, ends_of
 
 
 class Listening:

@@ -17,12 +17,12 @@ from schemas.files import Entry, read_entries
 from schemas.outcomes import Heartbeat, Rejection, RejectionReason
 from schemas.reading import MOST_BYTES
 from streams import topics
+from streams.agencies.receipts import Awaited
+from streams.agencies.sending import HEARTBEAT, Place, TrackingPublisher
 from streams.cli import outcome
 from streams.cli.printing import err
 from streams.composition import Platform, wall_ms
 from streams.errors import WrongUse
-from streams.receipts import Awaited
-from streams.sending import HEARTBEAT, Place, TrackingPublisher
 from streams.settings import load
 
 ContractArgument = Annotated[

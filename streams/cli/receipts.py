@@ -10,12 +10,12 @@ import typer
 
 from schemas.receipts import Receipt
 from streams import topics
+from streams.agencies.receipts import Range, Summary, accepted_ranges, counts_of, receipts_in, summed
 from streams.cli.printing import harmless, out, rfc3339, table
 from streams.composition import Platform
 from streams.errors import WrongUse
-from streams.receipts import Range, Summary, accepted_ranges, counts_of, receipts_in, summed
+from streams.kafka.tail import Source, Tail, place_of, read_on, sources_of
 from streams.settings import load
-from streams.tail import Source, Tail, place_of, read_on, sources_of
 
 COUNTS = ("processed", "withheld", "rejected", "heartbeats", "events")
 MOST_RANGES = 6

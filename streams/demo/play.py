@@ -19,6 +19,7 @@ from processors.events import Control, ControlKind
 from schemas.outcomes import Heartbeat
 from sinks.case_db import CaseStore
 from streams import composition, topics
+from streams.agencies.publishing import Line, Publisher
 from streams.broker import start_broker, stop_broker
 from streams.composition import Platform
 from streams.controls import publish_controls
@@ -28,7 +29,6 @@ from streams.demo.progress import Lag, LagReader
 from streams.errors import UserError, WrongUse
 from streams.kafka.log import partitions_of, read_topic
 from streams.kafka.transactions import require_reachable
-from streams.publishing import Line, Publisher
 from streams.register import PersonRequest, Register, open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed

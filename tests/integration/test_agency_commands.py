@@ -31,7 +31,7 @@ from schemas.wire import frame
 from streams import cli
 from streams.broker import start_broker, stop_broker
 from streams.kafka.log import read_topic
-from streams.publishing import Publisher
+from streams.agencies.publishing import Publisher
 from streams.settings import Settings
 from streams.stages.supervisor import Supervisor
 

@@ -15,7 +15,7 @@ from schemas.files import read_entries
 from schemas.publishing import register_contract
 from schemas.registry import FolderRegistry
 from schemas.wire import frame
-from streams.outline import outline
+from streams.agencies.outline import outline
 
 DEMO = Path(infra.__file__).parent / "demo"
 CONTRACTS = Deployment.load(DEMO).contracts

@@ -16,15 +16,15 @@ from schemas.files import Entry
 from schemas.outcomes import Rejection
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from streams import cli
+from streams.agencies.dead_letter_box import REPLAYED_FROM, Box, DeadLetter
+from streams.agencies.receipts import Awaited, summed
+from streams.agencies.sending import HEARTBEAT, Landings, Place
 from streams.cli import outcome
 from streams.cli.dlq import grouped
 from streams.cli.publish import choose, record_of
 from streams.cli.receipts import as_data, in_words, lines, show
 from streams.cli.topics import differences
-from streams.dead_letter_box import REPLAYED_FROM, Box, DeadLetter
 from streams.errors import Unreachable, WrongUse
-from streams.receipts import Awaited, summed
-from streams.sending import HEARTBEAT, Landings, Place
 from streams.topics import Topic
 
 DEMO = Path(infra.__file__).parent / "demo"

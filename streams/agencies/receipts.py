@@ -12,8 +12,8 @@ from confluent_kafka import Message
 
 from schemas.codec import Codec
 from schemas.receipts import Receipt, RejectedRecord
-from streams.sending import HEARTBEAT, Landings, Place
-from streams.tail import Tail
+from streams.agencies.sending import HEARTBEAT, Landings, Place
+from streams.kafka.tail import Tail
 
 Range = tuple[int, int]
 """First and last offset, both inclusive."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaError, Message
 
 from schemas.registry import Registry
+from streams.agencies.publishing import Publisher
 from streams.kafka.transactions import Headers
-from streams.publishing import Publisher
 
 
 @dataclass(frozen=True, slots=True)

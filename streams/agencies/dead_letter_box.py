@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
+from streams.agencies.sending import Place, TrackingPublisher
 from streams.kafka.log import read_topic
+from streams.kafka.tail import Source, place_of, read_on, sources_of
 from streams.kafka.transactions import Headers
-from streams.sending import Place, TrackingPublisher
-from streams.tail import Source, place_of, read_on, sources_of
 from streams.topics import Topic
 
 CONTEXT = "__connect.errors."

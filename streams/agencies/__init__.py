@@ -1,0 +1,1 @@
+"""What an agency does with the platform from outside: publish, read receipts, look after dead letters."""
