@@ -19,6 +19,7 @@ Written against faust-streaming 0.15 and aiokafka 0.14; it relies on
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,7 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> Mapping[TP, Any]:
+        self._rewind(consumer)
         before = _positions(consumer)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         after = _positions(consumer)
@@ -72,6 +74,13 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
             for tp, position in after.items()
             if tp in fetched or (before.get(tp) is not None and before[tp] != position)
         }
+
+    def _rewind(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        """Seeks where the stage asked to, between two fetches: in the middle of one, `before` would not hold."""
+        rewinds = self.consumer.rewinds  # type: ignore[attr-defined]  # a ChunkConsumer
+        for tp in list(rewinds):
+            with suppress(IllegalStateError):  # revoked meanwhile
+                consumer.seek(tp, rewinds.pop(tp))
 
 
 def _positions(consumer: aiokafka.AIOKafkaConsumer) -> dict[TP, int]:
@@ -94,6 +103,14 @@ def last_stable_offset(consumer: Any, tp: TP) -> int | None:  # noqa: ANN401 - F
 
 class ChunkConsumer(driver.Consumer):
     """A Faust consumer whose messages are chunks and which never commits."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
+        self.rewinds: dict[TP, int] = {}
+        super().__init__(*args, **options)
+
+    def rewind(self, tp: TP, offset: int) -> None:
+        """Fetches a partition from that offset on, beginning with the next fetch."""
+        self.rewinds[tp] = offset
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)

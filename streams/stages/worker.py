@@ -13,6 +13,7 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import sys
 import time
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 
 CHUNK_RECORDS = 5000
 TICK_S = 1.0
+HUNG_S = 40.0
+"""A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
@@ -75,6 +78,10 @@ class PartitionWork:
         self.stalled_ticks = 0
         return True
 
+    def is_behind(self, chunk: Chunk) -> bool:
+        """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
+        return chunk.before is not None and chunk.before < self.position
+
     def tick(self, is_idle: bool) -> None:
         """Lets time pass; sends what became due. Idle: everything that was sent was worked on."""
         outgoing = self._task.tick(is_idle)
@@ -87,7 +94,13 @@ class PartitionWork:
         self._committer.close()
 
     def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        self._committer.commit(outgoing, position, self._task.note())
+        # librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
+        # broker was away meanwhile (confluentinc/librdkafka#5456): then the process ends, to start anew.
+        faulthandler.dump_traceback_later(HUNG_S, exit=True)
+        try:
+            self._committer.commit(outgoing, position, self._task.note())
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         self.position = position
 
 
@@ -147,8 +160,8 @@ class StageWorker:
             try:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
-                if work is not None and not work.take(event.value):
-                    await self.app.consumer.seek(tp, work.position)
+                if work is not None and not work.take(event.value) and not work.is_behind(event.value):
+                    self._rewind(tp, work)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
@@ -181,7 +194,10 @@ class StageWorker:
             if work.stalled_ticks >= LOST_TICKS and self._work.get(tp) is work:
                 work.stalled_ticks = 0
                 log.info("chunk fetched again", topic=tp.topic, partition=tp.partition, position=work.position)
-                await self.app.consumer.seek(tp, work.position)
+                self._rewind(tp, work)
+
+    def _rewind(self, tp: TP, work: PartitionWork) -> None:
+        self.app.consumer.rewind(tp, work.position)  # type: ignore[attr-defined]  # a ChunkConsumer
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
@@ -191,7 +207,7 @@ class StageWorker:
             for tp, work in zip(missing, opened, strict=True):
                 self._work[tp] = work
                 # Faust fetches as soon as it is assigned; what it handed over meanwhile was dropped.
-                await self.app.consumer.seek(tp, work.position)
+                self._rewind(tp, work)
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 

@@ -1,4 +1,4 @@
-"""Stages, the database and the broker are killed in the middle of the demo: nothing is lost, nothing comes twice.
+"""Stages and the database are killed in the middle of the demo: nothing is lost, nothing comes twice.
 
 Real processes; what is killed when is drawn from a seed. The supervisor starts stages anew.
 """
@@ -16,13 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import start_broker, status
 from streams.composition import STAGES
-from streams.demo.play import Demo, Played
-from streams.settings import Settings
 from streams.stages.supervisor import Supervisor
 from tests.conftest import postgres, start_postgres, stop_postgres
-from tests.integration.towns import check_offers_once, check_right, make_town, new_demo
+from tests.faults.sabotage import Saboteur, play
+from tests.integration.towns import check_right, make_town, new_demo
 
 SEED = 20261122
 KILLS = 2
@@ -31,26 +29,6 @@ KILLS = 2
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_town(tmp_path_factory.mktemp("town") / "history", persons=800)
-
-
-class Saboteur:
-    """Is told how far each stage is, as the demo's progress bar is; strikes while work waits."""
-
-    def __init__(self) -> None:
-        self.strike: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage in STAGES:
-            self.strike(stage, done, total)
-
-
-def play(demo: Demo, saboteur: Saboteur, prepare: Callable[[Supervisor], Callable[[str, int, int], None]]) -> Played:
-    """Plays the history with a saboteur at work; offers are checked on the topic too."""
-    with demo.running() as (platform, supervisor):
-        saboteur.strike = prepare(supervisor)
-        played = demo.play(platform, supervisor)
-        check_offers_once(platform)
-    return played
 
 
 def test_every_stage_killed_twice_in_the_middle(history: Path, tmp_path: Path) -> None:
@@ -99,33 +77,6 @@ class Killer:
             elif stage in ("plan", "deliver") and self._held.get(stage) != pid:
                 os.kill(pid, signal.SIGSTOP)
                 self._held[stage] = pid
-
-
-def test_the_broker_killed_and_started_again_in_the_middle(history: Path, tmp_path: Path) -> None:
-    saboteur = Saboteur()
-    demo = new_demo(tmp_path, history, advance=saboteur)
-    kills = []
-
-    def prepare(_supervisor: Supervisor) -> Callable[[str, int, int], None]:
-        def strike(stage: str, done: int, total: int) -> None:
-            if not kills and stage == "correlate" and 0 < done < total:
-                kills.append(kill_broker(demo.settings))
-                assert start_broker(demo.settings).pid != kills[0]
-
-        return strike
-
-    played = play(demo, saboteur, prepare)
-    assert kills, "the town was worked off too soon"
-    check_right(played)
-
-
-def kill_broker(settings: Settings) -> int:
-    pid = status(settings).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    while status(settings).running:
-        pass
-    return pid
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 Reads what to do from ECHO_* variables. Each record goes to the output partition of the same number
 with a header naming its source topic and offset; the note kept with a position counts the records
 worked on, so that it can be checked against the position. Trouble is asked for by ECHO_LOSE (every how
-many chunks one is lost between Faust and the stage) and ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S
-(per chunk) and ECHO_RAISE_AFTER (so many records of a partition).
+many chunks one is lost between Faust and the stage; unless it is 1, only once the stage is at work) and
+ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk) and ECHO_RAISE_AFTER (so many records of a
+partition).
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ RAISE_AFTER = int(os.environ.get("ECHO_RAISE_AFTER", "0"))
 class EchoTask:
     """Copies one partition."""
 
+    has_worked = False
+
     def __init__(self, partition: int, worker_name: str) -> None:
         self._partition = partition
         self._worker = worker_name.encode()
@@ -45,6 +48,7 @@ class EchoTask:
     def process(self, records: Sequence[Any]) -> list[Outgoing]:
         """One copy a record."""
         time.sleep(SLOW_S)
+        EchoTask.has_worked = True
         self._done += len(records)
         if 0 < RAISE_AFTER < self._done:
             raise ZeroDivisionError("asked for")
@@ -75,8 +79,8 @@ class LosingConsumer(chunks.ChunkConsumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
         """Passes on what is not lost."""
         async for tp, message in super().getmany(timeout):
-            self._seen += 1
-            if self._seen % LOSE or self._lost == LOSE_MOST:
+            self._seen += EchoTask.has_worked or LOSE == 1
+            if self._seen % LOSE or not self._seen or self._lost == LOSE_MOST:
                 yield tp, message
             else:
                 self._lost += 1

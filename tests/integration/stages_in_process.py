@@ -100,7 +100,9 @@ def make_topics(bootstrap: str, *names: str) -> None:
 
 def write(bootstrap: str, topic: str, records: Sequence[Record | Outgoing]) -> None:
     """Puts records on partition 0 as they are, offsets 0, 1, ..."""
-    producer = Producer({**client_config(bootstrap), "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000})
+    producer = Producer(
+        {**client_config(bootstrap), "enable.idempotence": True, "queue.buffering.max.messages": 1_000_000}
+    )
     for record in records:
         timestamp = record.timestamp if isinstance(record, Record) else 0
         producer.produce(topic, key=record.key, value=record.value, partition=0, timestamp=timestamp)

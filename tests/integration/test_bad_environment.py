@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -37,7 +36,7 @@ def stage(name: str, data: Path, **settings: object) -> Ended:
     """A stage's worker, as the supervisor starts it."""
     done = subprocess.run(
         [sys.executable, "-m", "streams.stages", name],
-        env={**clean(data, **settings), "PYTHONPATH": os.getcwd()},
+        env={**clean(data, **settings), "PYTHONPATH": str(Path.cwd())},
         capture_output=True, text=True, check=False, timeout=90, cwd=data.parent,
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -109,7 +108,10 @@ def test_the_case_database_is_down(data: Path, broker: Broker) -> None:
 
 def test_the_identity_register_is_down(data: Path, broker: Broker) -> None:
     refused(
-        stage("intake", data, KAFKA=broker.bootstrap, REGISTER_DB=NO_DATABASE), 3, "127.0.0.1:1", "HEADWATER_REGISTER_DB"
+        stage("intake", data, KAFKA=broker.bootstrap, REGISTER_DB=NO_DATABASE),
+        3,
+        "127.0.0.1:1",
+        "HEADWATER_REGISTER_DB",
     )
 
 
@@ -165,7 +167,9 @@ def test_every_fault_of_the_rules_is_named_with_file_and_line(data: Path, tmp_pa
         headwater(data, "up", KAFKA=broker.bootstrap, DEPLOYMENT=place),
         stage("correlate", data, KAFKA=broker.bootstrap, DEPLOYMENT=place),
     ):
-        refused(ended, 2, "release-without-address.yaml:", "prison_escaped", "repeated-rent-arrears.yaml:", "dept-advice")
+        refused(
+            ended, 2, "release-without-address.yaml:", "prison_escaped", "repeated-rent-arrears.yaml:", "dept-advice"
+        )
 
 
 # Disk.

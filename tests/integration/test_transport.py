@@ -53,7 +53,7 @@ class Echo:
             "ECHO_FROM": ",".join(self.sources),
             "ECHO_TO": self.target,
             "ECHO_WORKER": worker,
-            "PYTHONPATH": os.getcwd(),
+            "PYTHONPATH": Path.cwd(),
             **environment,
         }
         with self.log(worker).open("ab") as log:
@@ -94,7 +94,9 @@ class Echo:
                 found = [offset for topic, offset in map(source_of, copies) if topic == source]
                 twice = [offset for offset, count in Counter(found).items() if count > 1]
                 lost = sorted(set(wanted) - set(found))
-                assert not twice, f"outputs and position are not one transaction: {source}/{partition} twice {twice[:5]}"
+                assert not twice, (
+                    f"outputs and position are not one transaction: {source}/{partition} twice {twice[:5]}"
+                )
                 assert not lost, f"a chunk was lost between fetch and commit: {source}/{partition} misses {lost[:5]}"
                 assert found == wanted, f"order within a partition: {source}/{partition}"
 
@@ -133,14 +135,16 @@ def test_every_record_once_after_kills_at_random_moments(echo: Echo) -> None:
 def test_position_and_note_are_committed_by_the_transaction_alone(echo: Echo) -> None:
     """Faust commits by itself whatever was acknowledged; here every 50 ms, were `_commit` not overridden."""
     produce(echo, 6_000, random.Random(SEED), aborted=False)
-    worker = echo.start(ECHO_SLOW_S=0.02)
+    worker = echo.start(ECHO_SLOW_S=0.2)
     seen = set()
 
     def is_done() -> bool:
         for partition, position in enumerate(positions(echo)):
             copies = sum(1 for _ in read_partition(echo.bootstrap, echo.target, partition))
             below = count_below(echo, partition, position.offset)
-            assert copies >= below, f"a commit ran ahead of its outputs: {below} records below it, {copies} on the output"
+            assert copies >= below, (
+                f"a commit ran ahead of its outputs: {below} records below it, {copies} on the output"
+            )
             if position.offset > 0:
                 assert position.note == str(below), (
                     f"the note does not belong to the position: {position.note!r} for {below} records "
@@ -152,8 +156,8 @@ def test_position_and_note_are_committed_by_the_transaction_alone(echo: Echo) ->
     wait_until(is_done, "the worker gets on", echo)
     assert len(seen) > 4, "too few positions were looked at while the worker ran"
     # Acknowledged long ago: what Faust would commit now has no note.
-    settle_s = time.monotonic() + 1
-    wait_until(lambda: is_done() and time.monotonic() > settle_s, "positions stay", echo)
+    looked_until = time.monotonic() + 1
+    wait_until(lambda: is_done() and time.monotonic() > looked_until, "positions stay", echo)
     assert stop_gently(worker) == 0
     assert is_done(), "Faust committed when it ended"
 
@@ -211,7 +215,9 @@ def test_a_zombie_produces_nothing_more_and_partitions_are_assigned_together(kaf
 
 def play_zombie(echo: Echo) -> None:
     zombie, other = (echo.start(name, ECHO_CHUNK=50, ECHO_SLOW_S=0.1) for name in ("a", "b"))
-    wait_until(lambda: is_shared_together(echo), "Faust's assignor gives a worker the same partitions of all topics", echo)
+    wait_until(
+        lambda: is_shared_together(echo), "Faust's assignor gives a worker the same partitions of all topics", echo
+    )
     opened = echo.opened("b")
     produce(echo, 3_000, random.Random(SEED))
     start = echo.done()
@@ -222,9 +228,7 @@ def play_zombie(echo: Echo) -> None:
     before = [echo.copies(partition) for partition in range(echo.partitions)]
     opened = echo.opened("a")
     zombie.send_signal(signal.SIGCONT)
-    wait_until(
-        lambda: zombie.poll() is not None or echo.opened("a") > opened, "the zombie ends or joins anew", echo
-    )
+    wait_until(lambda: zombie.poll() is not None or echo.opened("a") > opened, "the zombie ends or joins anew", echo)
     after = [echo.copies(partition) for partition in range(echo.partitions)]
     assert [len(one) for one in after] == [len(one) for one in before], "fencing: a zombie's transaction was committed"
     echo.check_exactly_once()
@@ -242,12 +246,17 @@ def is_shared_together(echo: Echo) -> bool:
         f"assignor: the group settled on {described.partition_assignor!r} (_partition_assignment_strategy)"
     )
     shares = [
-        {topic: {tp.partition for tp in member.assignment.topic_partitions if tp.topic == topic} for topic in echo.sources}
+        {
+            topic: {tp.partition for tp in member.assignment.topic_partitions if tp.topic == topic}
+            for topic in echo.sources
+        }
         for member in described.members
     ]
     if sum(len(partitions) for share in shares for partitions in share.values()) != len(echo.sources) * echo.partitions:
         return False
-    return all(len({frozenset(partitions) for partitions in share.values()}) == 1 and all(share.values()) for share in shares)
+    return all(
+        len({frozenset(partitions) for partitions in share.values()}) == 1 and all(share.values()) for share in shares
+    )
 
 
 # The committer alone: what transactions.py takes for granted of Kafka.
@@ -396,6 +405,8 @@ def wait_until(is_so: Callable[[], bool], what: str, echo: Echo | None = None) -
     deadline = time.monotonic() + LIMIT_S
     while not is_so():
         if time.monotonic() > deadline:
-            said = "".join(log.read_text(errors="replace")[-1500:] for log in echo._folder.glob("*.log")) if echo else ""
+            said = (
+                "".join(log.read_text(errors="replace")[-1500:] for log in echo._folder.glob("*.log")) if echo else ""
+            )
             pytest.fail(f"not within {LIMIT_S:.0f} s: {what}\n{said}", pytrace=False)
         time.sleep(0.05)

@@ -84,7 +84,9 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 def check_right(played: Played) -> None:
     """The accounting adds up and the offers are the expected ones; says what is not."""
-    broken = [f"{e.left} {e.left_count} is not {e.right_count} {e.right}" for e in played.accounting.equations if not e.holds]
+    broken = [
+        f"{e.left} {e.left_count} is not {e.right_count} {e.right}" for e in played.accounting.equations if not e.holds
+    ]
     assert broken == []
     assert played.accounting.pending == 0
     truth = played.comparison

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,13 @@ from streams.broker import bootstrap, embedded, start_broker, status
 from streams.broker.ports import find_free, is_free
 from streams.errors import Unreachable
 from streams.settings import Settings
+
+
+def test_a_cluster_id_never_looks_like_an_option() -> None:
+    """One in sixty-four would: Kafka's tool would refuse to prepare the folder."""
+    chosen = embedded._new_cluster_id(uuid.UUID(int=0xF8 << 120))
+    assert chosen == "A" + base64.urlsafe_b64encode((0xF8 << 120).to_bytes(16, "big")).decode()[1:22]
+    assert len(base64.urlsafe_b64decode(chosen + "==")) == 16
 
 
 def test_a_named_cluster_takes_the_embedded_brokers_place(tmp_path: Path) -> None:
