@@ -11,6 +11,7 @@ Written against faust-streaming 0.15 and aiokafka 0.14; it relies on
   in the consumer's thread;
 * a partition's `position` in aiokafka's subscription state advancing only when fetched records are
   handed over (transaction markers included) or on a seek;
+* `_read_offset` being what Faust compares a message with before it hands it over, None passing all;
 * `_isolation_level` and `_partition_assignment_strategy` being read when aiokafka's consumer starts.
 
 `tests/integration/test_transport.py` fails loudly when an upgrade breaks one of them.
@@ -125,6 +126,8 @@ class ChunkConsumer(driver.Consumer):
             # What is dropped here is fetched again: the stage compares positions and seeks back.
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
+            # Faust drops what lies before the newest offset it handed over: a chunk fetched again, too.
+            self._read_offset[tp] = None
             yield tp, self._chunk_message(tp, chunk)
 
     def _chunk_message(self, tp: TP, chunk: Any) -> ConsumerMessage:  # noqa: ANN401 - a Chunk, typed as records by Faust

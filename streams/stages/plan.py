@@ -62,7 +62,7 @@ class PlanTask:
     def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: what became of offers and situations."""
         inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
-        return [*map(self._offer, self._advance(inputs)), *unread, *self._policy_news()]
+        return [*self._policy_news(), *map(self._offer, self._advance(inputs)), *unread]
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """The contact limits, when they are news; plan's clock is correlate's marks."""
