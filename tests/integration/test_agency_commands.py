@@ -11,14 +11,12 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +219,10 @@ def test_receipts_can_be_followed(town: Town, tmp_path: Path) -> None:
     file = tmp_path / "more.jsonl"
     file.write_text(json.dumps(record("RA-70")))
     program = Path(sys.executable).with_name("headwater")
+    # Ctrl-C reaches it even where whatever runs the tests was started in the background and ignores it.
     with subprocess.Popen(
-        [program, "receipts", "--agency", "landlord", "--follow", "--json"],
+        ["env", "--default-signal=INT", program, "receipts", "--agency", "landlord", "--follow", "--json"],
         env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True,
-        # Ctrl-C reaches it even where whatever runs the tests was started in the background and ignores it.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as following:  # fmt: skip
         assert following.stdout is not None
         threading.Timer(60, following.kill).start()
