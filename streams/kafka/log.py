@@ -35,6 +35,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
         _oldest, high = watermarks(consumer, source)
         end = high if until is None else min(until, high)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        is_begun = False
         quiet_since = time.monotonic()
         while _position(consumer, source) < end:
             # `consume` waits for the whole batch or the timeout, so the timeout is short.
@@ -46,8 +47,13 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
             for message in batch:
                 error = message.error()
                 if error is None:
+                    is_begun = True
                     if (message.offset() or 0) < end:
                         yield message
+                elif error.code() == KafkaError._AUTO_OFFSET_RESET and not is_begun:
+                    # The oldest records were deleted just now; once begun, a gap must not go unnoticed.
+                    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+                    time.sleep(0.1)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     return
                 else:

@@ -299,7 +299,8 @@ class TestSqlite(RegisterSuite):
         files = [path for path in settings.data.iterdir() if path.name.startswith("register.db")]
         raw = b"".join(path.read_bytes() for path in files)
         assert len(raw) > 20_000
-        assert not [word for word in (b"Zebedee", b"Elm Street", b"P-1", b"H-1", b"4455667788") if word in raw]
+        # Nothing shorter than six bytes: so few stand in encrypted ones by chance.
+        assert not [word for word in (b"Zebedee", b"Elm Street", b"4455667788") if word in raw]
 
     def test_the_file_is_readable_for_its_owner_only(self, settings, register):
         register.resolve([ask("1")])

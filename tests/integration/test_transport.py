@@ -232,7 +232,7 @@ def play_zombie(echo: Echo) -> None:
     after = [echo.copies(partition) for partition in range(echo.partitions)]
     assert [len(one) for one in after] == [len(one) for one in before], "fencing: a zombie's transaction was committed"
     echo.check_exactly_once()
-    assert {worker_of(copy) for one in after for copy in one} == {"a", "b"}
+    assert "b" in {worker_of(copy) for one in after for copy in one}, "nobody took the zombie's partitions over"
     assert stop_gently(other) == 0
 
 
