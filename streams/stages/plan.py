@@ -48,16 +48,9 @@ class PlanTask:
 
     def open(self, position: Position) -> None:
         """Runs the log up to the committed position through plan again."""
-        context = self._context
-        is_first = True
-        for message in read_partition(context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
-            value = context.codec.decode(message.value())
-            if isinstance(value, ContactPolicy) and is_first:
-                # What stood before the first policy on the log was planned under it: it was told at
-                # the very first transaction.
-                self._policy, is_first = value, False
+        self._policy = self._first_policy(position)
         self._fold(position)
-        self._is_policy_told = self._state.policy == context.policy
+        self._is_policy_told = self._state.policy == self._context.policy
 
     def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: what became of offers and situations."""
@@ -75,6 +68,15 @@ class PlanTask:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def _first_policy(self, position: Position) -> ContactPolicy:
+        """What stands before the first policy on the log was planned under it: the first transaction told it."""
+        context = self._context
+        for message in read_partition(context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
+            value = context.codec.decode(message.value())
+            if isinstance(value, ContactPolicy):
+                return value
+        return context.policy
 
     def _fold(self, position: Position) -> None:
         batch: list[Input] = []

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from streams.broker import start_broker, stop_broker
 from streams.kafka.log import read_topic
 from streams.settings import Settings
 from streams.stages.supervisor import Supervisor
+from tests.integration.towns import Ended
 
 DEMO = Path(infra.__file__).parent / "demo"
 LANDLORD = Path("contracts/landlord/rent-accounts")
@@ -41,19 +41,6 @@ TOPIC = "events.landlord.rent-accounts.v1"
 DLQ = f"{TOPIC}.intake.dlq"
 NATIONAL_NUMBER = "85031512345"
 CODES = "{N: created, C: corrected, X: annulled}"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
 
 
 class Town:
