@@ -215,7 +215,7 @@ def parse_instant(text: str, calendar: Calendar) -> int | None:
         return None
     if moment.tzinfo is None:
         return None
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)  # not by way of UTC: the first day of year 1 may have no UTC
     return since // timedelta(milliseconds=1)
 
 

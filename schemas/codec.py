@@ -15,7 +15,9 @@ from typing import Any
 from fastavro import schemaless_reader, schemaless_writer
 
 from processors.decisions import Decision
+from processors.disclosure.model import Cell, Release
 from processors.events import Control, LifeEvent, Mark
+from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
 from schemas.attributes import decode_attributes, encode_attributes
@@ -28,7 +30,20 @@ from schemas.wire import Framed, frame, unframe
 
 __all__ = ["Codec", "Unread", "Unreadable", "Value", "decode_attributes", "encode_attributes", "internal_codec"]
 
-Value = LifeEvent | Mark | Control | Decision | Situation | SituationMark | ContactPolicy | OfferRecord | Receipt
+Value = (
+    LifeEvent
+    | Mark
+    | Control
+    | Decision
+    | Situation
+    | SituationMark
+    | ContactPolicy
+    | OfferAction
+    | OfferRecord
+    | Receipt
+    | Cell
+    | Release
+)
 """Everything that travels on the platform's own topics in Avro."""
 
 _TYPES: tuple[type[Any], ...] = (
@@ -39,8 +54,11 @@ _TYPES: tuple[type[Any], ...] = (
     Situation,
     SituationMark,
     ContactPolicy,
+    OfferAction,
     OfferRecord,
     Receipt,
+    Cell,
+    Release,
 )
 
 

@@ -1,6 +1,6 @@
 """A deployment folder: everything a place decides, loaded and checked as one value.
 
-    deployment.yaml  name, time zone, languages, planning areas, where the rules are
+    deployment.yaml  name, time zone, languages, planning areas, where the rules are, disclosure control
     catalogue.yaml   event types        purposes.yaml  what may be used for what
     teams.yaml       lead teams, contact policy        services.yaml  service directory
     holidays.yaml    public holidays    texts/<language>.yaml         fixed texts
@@ -18,6 +18,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import processors
+from processors.disclosure.model import ALL
+from processors.disclosure.policy import DisclosurePolicy
 from processors.events import EventType
 from processors.offers.policy import ContactPolicy
 from schemas.contract import DEFAULT_ZONE, Contract, load_contract
@@ -29,6 +31,7 @@ from schemas.directory import (
     Team,
     Titles,
     read_attributes,
+    read_disclosure,
     read_policy,
     read_purpose,
     read_service,
@@ -63,6 +66,7 @@ class Deployment:
         attributes: what the attributes of each type mean.
         purposes, teams, services: by id.
         contact: how often a household may be contacted.
+        disclosure: how weekly counts are protected before they are published.
         holidays: public holidays.
         texts: fixed texts by language, then key.
         contracts: by feed, `<agency>.<contract>`.
@@ -81,6 +85,7 @@ class Deployment:
     teams: Mapping[str, Team] = field(repr=False)
     services: Mapping[str, Service] = field(repr=False)
     contact: ContactPolicy = field(repr=False)
+    disclosure: DisclosurePolicy = field(repr=False)
     holidays: frozenset[date] = field(repr=False)
     texts: Mapping[str, Mapping[str, str]] = field(repr=False)
     contracts: Mapping[str, Contract] = field(repr=False)
@@ -121,7 +126,7 @@ class _Loader:
         main = self.document("deployment.yaml")
         if main is None:
             return None
-        parts = main.fields(("name", "time_zone", "languages", "areas", "rules"))
+        parts = main.fields(("name", "time_zone", "languages", "areas", "rules"), ("disclosure",))
         zone = self.zone(parts.get("time_zone"))
         languages = tuple(one.text() for one in parts["languages"].items()) if "languages" in parts else ("en",)
         areas = self.areas(parts.get("areas"))
@@ -144,6 +149,7 @@ class _Loader:
             teams=teams,
             services={name: read_service(node, languages) for name, node in self.entries("services.yaml").items()},
             contact=contact,
+            disclosure=read_disclosure(parts["disclosure"]) if "disclosure" in parts else DisclosurePolicy(),
             holidays=self.holidays(),
             texts={language: self.texts(language) for language in languages},
             contracts=contracts,
@@ -171,6 +177,8 @@ class _Loader:
         for name, one in ({} if node is None else node.entries()).items():
             parts = one.fields(("title", "municipalities"))
             title = titles_of(parts["title"]) if "title" in parts else {}
+            if name == ALL:
+                one.wrong(f"an area cannot be called `{ALL}`", "choose another id: it stands for all areas together")
             members = parts["municipalities"].items() if "municipalities" in parts else []
             found[name] = Area(name, title, tuple(member.text() for member in members))
         if node is not None and not found:

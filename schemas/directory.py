@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from processors.disclosure.policy import DisclosurePolicy
 from processors.offers.policy import DAY_MS, ContactPolicy
 from schemas.problems import Node
 
@@ -132,6 +133,20 @@ def read_policy(node: Node) -> ContactPolicy:
     except ValueError as error:
         node.wrong(f"`{node.name}`: {error}", "write whole days and an offer or more")
         return ContactPolicy()
+
+
+def read_disclosure(node: Node) -> DisclosurePolicy:
+    """How weekly counts are protected; what is not said is as by default."""
+    parts, default = node.fields((), ("least", "round_to", "settle")), DisclosurePolicy()
+    try:
+        return DisclosurePolicy(
+            least=parts["least"].whole() if "least" in parts else default.least,
+            round_to=parts["round_to"].whole() if "round_to" in parts else default.round_to,
+            settle_days=_days(parts["settle"]) if "settle" in parts else default.settle_days,
+        )
+    except ValueError as error:
+        node.wrong(f"`{node.name}`: {error}", "write whole numbers, `round_to` not above `least`")
+        return default
 
 
 def _days(node: Node | None) -> int:

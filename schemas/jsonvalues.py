@@ -8,15 +8,19 @@ Source: Apache Avro 1.12 specification, "JSON Encoding".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from schemas.avro import AvroSchema, UnfitRecord, definitions
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LIMITS = {"int": 2**31, "long": 2**63}
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_NAME = 64
+_MOST_DIGITS = 1000
 
 
 def to_datum(schema: AvroSchema, value: Any, *, is_text: bool = False) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -64,14 +68,14 @@ class _Converter:
             items = enumerate(_list(value, where))
             return [self.convert(type_["items"], one, f"{where}[{position}]") for position, one in items]
         entries = _dict(value, where).items()
-        return {key: self.convert(type_["values"], one, f"{where}.{key}") for key, one in entries}
+        return {key: self.convert(type_["values"], one, f"{where}.{_shown(key)}") for key, one in entries}
 
     def record(self, type_: dict[str, Any], value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401
         entries = _dict(value, where)
         known = {one["name"] for one in type_["fields"]}
         for key in entries:
             if key not in known:
-                _unfit(f"{where}.{key}", "is not in the schema")
+                _unfit(f"{where}.{_shown(key)}", "is not in the schema")
         return {one["name"]: self.field(one, entries, f"{where}.{one['name']}") for one in type_["fields"]}
 
     def field(self, field: dict[str, Any], entries: dict[str, Any], where: str) -> Any:  # noqa: ANN401
@@ -107,7 +111,7 @@ class _Converter:
 
     def scalar(self, name: str, value: Any, where: str) -> Any:  # noqa: ANN401
         if self.is_text and isinstance(value, str):
-            value = _from_text(name, value)
+            value = from_text(name, value)
         legal = {
             "null": value is None,
             "boolean": isinstance(value, bool),
@@ -128,6 +132,15 @@ class _Converter:
 
 def _unfit(where: str, why: str) -> Any:  # noqa: ANN401 - never returns
     raise UnfitRecord(f"`{where}` {why}")
+
+
+def _shown(key: str) -> str:
+    """A key from outside, as far as it can be the name of a field; else it may be anything, a person's number too.
+
+    >>> _shown("werknemer"), _shown("85031512345")
+    ('werknemer', '?')
+    """
+    return key if len(key) <= _LONGEST_NAME and _NAME.fullmatch(key) else "?"
 
 
 def _list(value: Any, where: str) -> list[Any]:  # noqa: ANN401
@@ -153,8 +166,12 @@ def _latin(value: str, where: str) -> bytes:
         return bytes(_unfit(where, "is not bytes"))
 
 
-def _from_text(name: str, text: str) -> Any:  # noqa: ANN401
-    """A number or flag written as text; what cannot be read stays text and is refused for its type."""
+def from_text(name: str, text: str) -> Any:  # noqa: ANN401
+    """A number or flag of that Avro type written as text; what cannot be read stays text.
+
+    >>> from_text("long", "700100"), from_text("string", "700100")
+    (700100, '700100')
+    """
     try:
         if name in ("int", "long"):
             return int(text)
@@ -181,7 +198,8 @@ def _since_epoch(unit: timedelta) -> Callable[[Mapping[str, Any], str], int]:
 
 def _decimal(type_: Mapping[str, Any], text: str) -> bytes:
     scaled = Decimal(text).scaleb(int(type_.get("scale", 0)))
-    if scaled != scaled.to_integral_value():
+    # The exponent is looked at first: `1e999999` is eight characters here and half a megabyte as a whole number.
+    if not scaled.is_finite() or scaled.adjusted() > _MOST_DIGITS or scaled != scaled.to_integral_value():
         raise ValueError
     number = int(scaled)
     return number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
@@ -200,5 +218,5 @@ def _logical(logical: str | None, type_: Mapping[str, Any], value: str | float, 
         return value
     try:
         return _LOGICAL[logical](type_, str(value))
-    except (ValueError, InvalidOperation, OverflowError):
+    except (ValueError, ArithmeticError):
         return _unfit(where, f"is not a {logical}")

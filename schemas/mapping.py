@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import cel
 
 from processors.events import Attribute, ChangeKind, EventType
-from schemas.avro import AvroSchema, definitions
+from schemas.avro import AvroSchema, definitions, leaf_type
 from schemas.closures import (
     MISSING,
     Reader,
@@ -100,6 +100,14 @@ class EventMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class IdField:
+    """The field of a record that holds the event id: name and Avro type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordMapping:
     """A compiled `mapping.yaml`.
 
@@ -110,6 +118,7 @@ class RecordMapping:
         settles_within_ms: how long after it occurred the agency may still record an event.
         type_of: record -> type, None when the record is nobody's life event, or a rejection.
         id_parts: record -> the agency's event id in parts; an empty one is missing.
+        id_field: the one field of the record that is the event id; None: the id stands deeper or in parts.
         key: record -> what orders records in the agency's topic.
         change_of: record -> change kind or a rejection.
         recorded_at: record -> ms, None or a rejection.
@@ -124,6 +133,7 @@ class RecordMapping:
     settles_within_ms: int
     type_of: Callable[[_Datum], str | Rejection | None]
     id_parts: Callable[[_Datum], tuple[str, ...]]
+    id_field: IdField | None
     key: Callable[[_Datum], str]
     change_of: Callable[[_Datum], ChangeKind | Rejection]
     recorded_at: Callable[[_Datum], int | Rejection | None]
@@ -179,6 +189,7 @@ class _Compiler:
             settles_within_ms=part("settles_within").duration_ms(),
             type_of=self.type_of(part("type"), events),
             id_parts=id_,
+            id_field=self.id_field(part("id")),
             key=joined(self.texts(parts["key"]) if "key" in parts else id_),
             change_of=self.change_of(parts.get("change")),
             recorded_at=self.moment(part("recorded_at")),
@@ -186,6 +197,13 @@ class _Compiler:
             ended_at=self.moment(parts["ended_at"]) if "ended_at" in parts else nothing,
             events=events,
         )
+
+    def id_field(self, node: Node) -> IdField | None:
+        for one in self.here["fields"]:
+            leaf = leaf_type(one["type"], self.names)
+            if one["name"] == node.value and isinstance(leaf, str):
+                return IdField(str(one["name"]), leaf)
+        return None
 
     def event(self, node: Node) -> EventMapping:
         known = self.catalogue.get(node.name) if self.catalogue is not None else None

@@ -17,6 +17,9 @@ from processors.events import derived_id
 from schemas.avro import Broken, UnfitRecord, decode_datum, encode_datum
 from schemas.contract import Contract
 from schemas.heartbeats import HEARTBEAT, HEARTBEAT_KEY, HEARTBEAT_SUBJECT
+from schemas.jsonvalues import from_text, to_datum
+from schemas.outcomes import Rejection, RejectionReason
+from schemas.reading import MOST_BYTES, TOO_LARGE
 from schemas.registry import Registry
 from schemas.wire import frame
 
@@ -30,13 +33,16 @@ def register_contract(contract: Contract, registry: Registry) -> int:
     return registry.register(contract.subject, contract.schema)
 
 
-def publish_record(contract: Contract, registry: Registry, record: Mapping[str, Any]) -> Message:
+def publish_record(
+    contract: Contract, registry: Registry, record: Mapping[str, Any], event_id: str | None = None
+) -> Message:
     """Makes the message for one record.
 
     Args:
         contract: the record's.
         registry: gives the schema id; the schema is registered when it is not yet.
         record: as the Avro schema asks; dates and decimals as Python's types or raw.
+        event_id: of the CloudEvent it came in; None: what the mapping reads as `id` stands in `ce_id`.
 
     Raises:
         UnfitRecord: the record does not fit the schema. Whether intake will accept it is another
@@ -48,11 +54,40 @@ def publish_record(contract: Contract, registry: Registry, record: Mapping[str, 
     if isinstance(datum, Broken):
         raise UnfitRecord(f"does not fit `{contract.schema.name}` ({datum})")
     mapping = contract.mapping
-    event_id = "/".join(mapping.id_parts(datum))
+    own_id = "/".join(mapping.id_parts(datum))
     recorded_at = mapping.recorded_at(datum)
-    key = derived_id(contract.feed, mapping.key(datum) or event_id).encode()
-    headers = _headers(contract, event_id, recorded_at if isinstance(recorded_at, int) else None)
+    key = derived_id(contract.feed, mapping.key(datum) or own_id).encode()
+    headers = _headers(contract, event_id or own_id, recorded_at if isinstance(recorded_at, int) else None)
     return key, frame(registry.register(contract.subject, contract.schema), body), headers
+
+
+def publish_json(
+    contract: Contract, registry: Registry, value: object, event_id: str | None = None
+) -> Message | Rejection:
+    """Makes the message for one record written in JSON, or says why it is none.
+
+    Args:
+        contract: the record's.
+        registry: as for `publish_record`.
+        value: as `json.loads` gives it; read by `schemas.jsonvalues`.
+        event_id: of the CloudEvent it came in. It fills the contract's id field where the record leaves that out.
+
+    Raises:
+        RegistryUnreachable: the schema id cannot be had.
+    """
+    try:
+        record = to_datum(contract.schema, _with_id(contract, value, event_id))
+        message = publish_record(contract, registry, record, event_id)
+    except UnfitRecord as error:
+        return Rejection(RejectionReason.NOT_AVRO, str(error))
+    return TOO_LARGE if len(message[1]) > MOST_BYTES else message
+
+
+def _with_id(contract: Contract, value: object, event_id: str | None) -> object:
+    place = contract.mapping.id_field
+    if event_id is None or place is None or not isinstance(value, dict) or place.name in value:
+        return value
+    return {**value, place.name: from_text(place.type, event_id)}
 
 
 def publish_heartbeat(contract: Contract, registry: Registry, up_to: int) -> Message:

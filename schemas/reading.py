@@ -30,7 +30,7 @@ MOST_BYTES = 1_000_000
 _DAY_MS = 86_400_000
 _NULL_KEY = Rejection(RejectionReason.NULL_KEY, "the record has no key")
 _NULL_VALUE = Rejection(RejectionReason.NULL_VALUE, "the record has no value")
-_TOO_LARGE = Rejection(RejectionReason.TOO_LARGE, f"the record is larger than {MOST_BYTES} bytes")
+TOO_LARGE = Rejection(RejectionReason.TOO_LARGE, f"the record is larger than {MOST_BYTES} bytes")
 _BROKEN = {
     Broken.TRUNCATED: Rejection(RejectionReason.TRUNCATED, "the Avro datum ends too early"),
     Broken.MALFORMED: Rejection(RejectionReason.NOT_AVRO, "the bytes are no datum of the schema they name"),
@@ -86,7 +86,7 @@ def _envelope_fault(
     if value is None:
         return _NULL_VALUE
     if len(value) > MOST_BYTES or len(key) > MOST_BYTES:
-        return _TOO_LARGE
+        return TOO_LARGE
     if not _is_of_agency(headers, contract.agency):
         return Rejection(RejectionReason.WRONG_AGENCY, f"`ce_source` does not begin with /{contract.agency}")
     return None
@@ -116,11 +116,16 @@ def _read_heartbeat(contract: Contract, registered: Registered, body: bytes, now
     if isinstance(datum, Broken):
         return _BROKEN[datum]
     up_to = int(datum["up_to"])
+    return heartbeat_fault(up_to, now) or Heartbeat(up_to)
+
+
+def heartbeat_fault(up_to: int, now: int) -> Rejection | None:
+    """Why a heartbeat up to then (ms) is refused at `now` (ms), if it is."""
     if not EARLIEST_MS <= up_to <= LATEST_MS:
         return Rejection(RejectionReason.ABSURD_DATE, "`up_to` is outside the years 1900 to 9999")
     if up_to > now + _DAY_MS:
         return Rejection(RejectionReason.FUTURE_DATE, "`up_to` lies in the future")
-    return Heartbeat(up_to)
+    return None
 
 
 @dataclass(slots=True)  # not frozen: made and read once per record, on the way of every event

@@ -21,6 +21,7 @@ from schemas.avro import AvroSchema, Unfit, read_schema
 _TIMEOUT_S = 10.0
 _ASK_AGAIN_S = 30.0
 _MOST_UNKNOWN = 10_000
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,14 @@ class ConfluentRegistry:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
-            raise RegistryUnreachable(self.address, f"HTTP {error.code} for {path}") from None
+            raise RegistryUnreachable(self.address, f"HTTP {error.code} for {path}{_said(error)}") from None
         except (OSError, ValueError) as error:
             raise RegistryUnreachable(self.address, type(error).__name__) from None
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """Why the registry refuses, in its own words, as far as it says so in the protocol's form."""
+    try:
+        return f": {json.load(error)['message']}"[:_LONGEST_REASON]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -23,9 +23,11 @@ from schemas.publishing import register_contract
 from schemas.registry import ConfluentRegistry, FolderRegistry, Registry, RegistryUnreachable
 from sinks.case_db import CaseStore, CaseStoreUnavailable, connect, upgrade
 from streams import topics
+from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
 from streams.errors import Unreachable, WrongUse
 from streams.register import open_register
+from streams.services import SERVICES
 from streams.settings import Settings
 from streams.stages.correlate import CorrelateContext, CorrelateTask
 from streams.stages.deliver import DeliverTask
@@ -34,8 +36,11 @@ from streams.stages.plan import PlanContext, PlanTask
 from streams.stages.situations import SituationWriter
 from streams.stages.task import Stage, Task
 
-STAGES = ("intake", "correlate", "plan", "deliver")
-"""Stages in the order in which an event passes them."""
+FAUST_STAGES = ("intake", "correlate", "plan", "deliver")
+"""Those that follow Kafka as Faust workers, in the order in which an event passes them."""
+
+STAGES = FAUST_STAGES + SERVICES
+"""Every process of the platform, as `headwater up` names them."""
 
 DEMO = Path(infra.__file__).parent / "demo"
 
@@ -60,23 +65,20 @@ class Platform:
         """The contracts folder as schema registry, or the one the settings name.
 
         Raises:
-            Unreachable: that one does not answer.
+            Unreachable: that one does not answer, or refuses a schema.
         """
         address = self.settings.registry
         registry: Registry = ConfluentRegistry(address) if address else FolderRegistry()
-        try:
+        with _registry_faults():
             for contract in self.deployment.contracts.values():
                 register_contract(contract, registry)
-        except RegistryUnreachable as fault:
-            raise Unreachable(
-                f"the schema registry at {fault.address} does not answer", "start it, or correct HEADWATER_REGISTRY"
-            ) from None
         return registry
 
     @cached_property
     def codec(self) -> Codec:
         """Codec of the platform's own topics."""
-        return internal_codec(self.registry)
+        with _registry_faults():
+            return internal_codec(self.registry)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -107,6 +109,17 @@ class Platform:
         return topics.catalogue(self.deployment.contracts.values(), self.settings)
 
 
+@contextmanager
+def _registry_faults() -> Iterator[None]:
+    try:
+        yield
+    except RegistryUnreachable as fault:
+        raise Unreachable(
+            f"the schema registry at {fault.address} cannot be used ({fault.cause})",
+            "see that it runs, that HEADWATER_REGISTRY names it, and that the schema fits those it has of this subject",
+        ) from None
+
+
 def load_deployment(folder: Path) -> Deployment:
     """Loads a deployment folder.
 
@@ -131,6 +144,11 @@ def rule_deployment(deployment: Deployment) -> RuleDeployment:
         services=frozenset(deployment.services),
         calendar=Calendar(deployment.zone.key, deployment.holidays),
     )
+
+
+def access_file(settings: Settings) -> AccessFile:
+    """The codes of teams and agencies."""
+    return AccessFile(settings.access_file or settings.data / "access.json")
 
 
 def case_db_url(settings: Settings) -> str:
@@ -158,18 +176,17 @@ def case_store(settings: Settings) -> Iterator[CaseStore]:
 
 
 @contextmanager
-def stage(name: str, settings: Settings) -> Iterator[tuple[Stage, str]]:
-    """Builds a stage and what it holds; gives it with Kafka's address.
+def stage(name: str, platform: Platform) -> Iterator[Stage]:
+    """Builds a stage and what it holds.
 
     Raises:
         UserError: a dependency is unreachable, or settings or deployment are wrong.
     """
-    platform = Platform(settings)
-    if name not in STAGES:
-        raise WrongUse(f"there is no stage `{name}`", f"name one of: {', '.join(STAGES)}")
-    topics.ensure(platform.bootstrap, platform.topics, settings)
+    if name not in FAUST_STAGES:
+        raise WrongUse(f"there is no stage `{name}`", f"name one of: {', '.join(FAUST_STAGES)}")
+    topics.ensure(platform.bootstrap, platform.topics, platform.settings)
     with _BUILDERS[name](platform) as built:
-        yield built, platform.bootstrap
+        yield built
 
 
 @contextmanager
@@ -222,7 +239,9 @@ def _plan(platform: Platform) -> Iterator[Stage]:
 @contextmanager
 def _deliver(platform: Platform) -> Iterator[Stage]:
     with case_store(platform.settings) as store:
-        yield Stage("deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store))
+        yield Stage(
+            "deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store), store.counts
+        )
 
 
 _BUILDERS: dict[str, Callable[[Platform], AbstractContextManager[Stage]]] = {

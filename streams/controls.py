@@ -9,14 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from confluent_kafka import Producer
-
 from processors.events import Control
-from schemas.codec import internal_codec
+from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
-from streams.kafka.clients import client_config
+from streams.kafka.transactions import Outgoing, TransactionalSender
 from streams.settings import Settings
 
 
@@ -34,13 +32,18 @@ def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:
     address = bootstrap(settings)
     topics.ensure(address, topics.core(settings), settings)
     codec = internal_codec(FolderRegistry())
-    producer = Producer({**client_config(address), "transactional.id": f"headwater-controls-{uuid.uuid4()}"})
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    for control in controls:
-        value = codec.encode(control)
-        producer.produce(topics.CONTROLS, partition=0, key=f"{control.person}|{control.kind}", value=value)
-        partition = topics.partition_of(control.person, settings.core_partitions)
-        key = f"{control.person}|control|{control.kind}|{control.at}"
-        producer.produce(topics.LIFE_EVENTS, partition=partition, key=key, value=value)
-    producer.commit_transaction(60)
+    sender = TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")
+    sender.open()
+    sender.send(record for control in controls for record in control_records(codec, control, settings.core_partitions))
+    sender.close()
+
+
+def control_records(codec: Codec, control: Control, core_partitions: int) -> list[Outgoing]:
+    """A control as it goes to both topics."""
+    value = codec.encode(control)
+    partition = topics.partition_of(control.person, core_partitions)
+    key = f"{control.person}|control|{control.kind}|{control.at}"
+    return [
+        Outgoing(topics.CONTROLS, 0, f"{control.person}|{control.kind}".encode(), value),
+        Outgoing(topics.LIFE_EVENTS, partition, key.encode(), value),
+    ]

@@ -10,16 +10,24 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from streams.errors import WrongUse
+
+SECRETS = Path("/run/secrets")
+"""Where Docker and Kubernetes put secrets: a file `headwater_<name>` there is that setting's value."""
 
 
 class Settings(BaseSettings):
     """One frozen object, built once by the composition root and handed to whoever needs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEADWATER_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="HEADWATER_",
+        env_file=".env",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
     )
 
     kafka: str | None = Field(
@@ -51,6 +59,28 @@ class Settings(BaseSettings):
     register_key_file: Path | None = Field(
         None, description="File with the identity register's secret (32 bytes, base64); unset: made in the data folder."
     )
+    access_file: Path | None = Field(
+        None, description="File with the hashed codes of teams and agencies; unset: `access.json` in the data folder."
+    )
+    bind: str = Field("127.0.0.1", description="Address every HTTP port listens on.")
+    proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses of reverse proxies before board and gateway, comma-separated, `*` for any: their "
+        "`X-Forwarded-Proto` is believed.",
+    )
+    board_port: int = Field(8600, ge=1, le=65535, description="Port of the duty teams' board.")
+    gateway_port: int = Field(8601, ge=1, le=65535, description="Port of the HTTP gateway for agencies.")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of /livez, /readyz and /metrics of a stage; of `headwater up`: of the operator's page, "
+        "the stages take the ports after it; unset: none.",
+    )
+    aggregates: Path | None = Field(
+        None,
+        description="Folder of the weekly aggregates, a Parquet file each; unset: `aggregates` in the data folder.",
+    )
     clock: Literal["wall", "feeds"] = Field(
         "wall",
         description="What `now` is: `wall` the machine's clock, `feeds` the smallest mark of all feeds (demo, replay).",
@@ -69,7 +99,7 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Reads the settings from the environment.
+    """Reads the settings from the environment, else from `.env`, else from files of secrets.
 
     Raises:
         WrongUse: one or more settings are wrong; every fault is named in one message.
@@ -83,4 +113,8 @@ def load() -> Settings:
         )
         raise WrongUse(
             f"wrong settings: {faults}", "correct them; `headwater settings` lists each with its meaning"
+        ) from None
+    except SettingsError as error:
+        raise WrongUse(
+            f"a setting cannot be read: {error.__cause__ or error}", "let this account read the file, or remove it"
         ) from None

@@ -24,6 +24,9 @@ CONTROLS = "controls.v1"
 DECISIONS = "decisions.v1"
 SITUATIONS = "situations.v1"
 OFFERS = "offers.v1"
+OUTCOMES = "outcomes.v1"
+AGGREGATES = "aggregates.v1"
+RELEASES = "releases.v1"
 
 DAY_MS = 86_400_000
 
@@ -120,6 +123,12 @@ def core(settings: Settings) -> tuple[Topic, ...]:
             OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted
         ),
         Topic(dead_letters(OFFERS, "deliver"), 1, "as received", "what deliver could not take", _kept(30)),
+        Topic(
+            OUTCOMES, partitions, "area", "what duty teams did with offers: taken, contacted, how it ended", for_ever
+        ),
+        Topic(AGGREGATES, 1, "week|measure|area|type", "weekly counts under disclosure control", compacted),
+        # Apart from the counts: offsets tell how many records there were, which nobody may learn from those.
+        Topic(RELEASES, 1, "week", "how far the log had been read when weeks were released", compacted),
     )
 
 

@@ -26,6 +26,18 @@ from streams.settings import Settings
 POSTGRES_USER = "headwater"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Pictures of the documentation are taken by tests; with this they are kept."""
+    parser.addoption("--rewrite-pictures", action="store_true", help="Rewrite the pictures in docs/pictures.")
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where a test puts the pictures it takes."""
+    kept = Path(__file__).parents[1] / "docs" / "pictures"
+    return kept if request.config.getoption("--rewrite-pictures") else tmp_path
+
+
 @pytest.fixture(scope="session")
 def kafka(shared_folder: Path) -> Iterator[str]:
     """Bootstrap address of one real broker; topics outlive a test, so name them uniquely."""

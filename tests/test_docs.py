@@ -16,6 +16,7 @@ import typer.main
 
 import infra
 from processors.events import ChangeKind, ControlKind
+from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferState, Reason, Urgency
 from processors.rules.document import RULE_KEYS, RULE_KEYS_LATER, STEP_KEYS, STEP_KEYS_LATER
 from processors.rules.examples import run_examples
@@ -27,6 +28,7 @@ from schemas.deployment import Deployment
 from schemas.mapping import EVENT_OPTIONAL, EVENT_REQUIRED, PERSON_OPTIONAL, TOP_OPTIONAL, TOP_REQUIRED, VALUE_FIELDS
 from schemas.outcomes import RejectionReason
 from schemas.samples import check_samples
+from sinks.metrics import RESULTS, Meters
 from streams import topics
 from streams.cli import app
 from streams.composition import STAGES, rule_deployment
@@ -140,8 +142,31 @@ def test_closed_lists_are_documented(kind: type[ChangeKind] | type[ControlKind] 
     assert [one.value for one in kind if f"`{one.value}`" not in pages] == []
 
 
+def test_every_outcome_has_its_entry():
+    assert {one.value for one in OutcomeCode} - table_terms("duty-teams.md") == set()
+
+
 def test_every_stage_has_its_entry():
     assert set(STAGES) - table_terms("operators.md") == set()
+
+
+def test_every_metric_has_its_entry_with_its_labels_and_no_other_is_told():
+    rows = re.findall(r"^\| `(headwater_[a-z_]+)` \|(.*?)\|", text_of("operators.md"), re.MULTILINE)
+    assert {name: tuple(re.findall(r"`([a-z]+)`", labels)) for name, labels in rows} == Meters("supervisor").labels
+    assert len(rows) == len(Meters("supervisor").labels)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_pages_name_only_metrics_that_exist(page: Path):
+    named = set(re.findall(r"\bheadwater_[a-z_]+[a-z]\b", page.read_text(encoding="utf-8")))
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= set(Meters("supervisor").labels)
+
+
+def test_every_result_of_a_stage_has_its_entry():
+    section = text_of("operators.md").split("#### Results", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if "`" in line]
+    told = {row.split("|")[1].strip(): set(re.findall("`([a-z]+)`", row)) for row in rows}
+    assert told == {stage: set(results) for stage, results in RESULTS.items()}
 
 
 def test_every_topic_has_its_entry_as_it_is_created():

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from processors.decisions import BoundEvent
 from processors.events import derived_id
+from processors.offers.actions import ActionKind, OutcomeCode
 
 
 class SituationKind(StrEnum):
@@ -41,12 +42,39 @@ _RANKS = {Urgency.LOW: 0, Urgency.NORMAL: 1, Urgency.HIGH: 2}
 
 
 class OfferState(StrEnum):
-    """Where an offer stands; `suppressed` is the fate of a situation that joined none."""
+    """Where an offer stands; `suppressed` is the fate of a situation that joined none.
+
+    `open`: nobody has it yet; `taken`: a worker has; `contacted`: the household was reached;
+    `closed`: its outcome is recorded. Only an open offer lapses.
+    """
 
     OPEN = "open"
+    TAKEN = "taken"
+    CONTACTED = "contacted"
+    CLOSED = "closed"
     WITHDRAWN = "withdrawn"
     LAPSED = "lapsed"
     SUPPRESSED = "suppressed"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody has still to act on it."""
+        return self in {OfferState.OPEN, OfferState.TAKEN, OfferState.CONTACTED}
+
+    def permits(self, kind: ActionKind) -> bool:
+        """Whether a worker may do that with an offer in this state; to take a taken one is to take it over.
+
+        >>> OfferState.OPEN.permits(ActionKind.TAKEN), OfferState.OPEN.permits(ActionKind.CONTACTED)
+        (True, False)
+        """
+        return self in _PERMITTING[kind]
+
+
+_PERMITTING = {
+    ActionKind.TAKEN: frozenset({OfferState.OPEN, OfferState.TAKEN, OfferState.CONTACTED}),
+    ActionKind.CONTACTED: frozenset({OfferState.TAKEN}),
+    ActionKind.CLOSED: frozenset({OfferState.TAKEN, OfferState.CONTACTED}),
+}
 
 
 class Reason(StrEnum):
@@ -56,6 +84,7 @@ class Reason(StrEnum):
     COOL_DOWN = "cool-down"
     CONTACT_CAP = "contact-cap"
     RETRACTED = "retracted"
+    ALREADY_HELPED = "already-helped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +173,8 @@ class OfferRecord:
         reason: for `suppressed` and `withdrawn` only.
         at: when it happened on plan's clock, ms; never decreases within a household.
         opened_at, closes_at: open in `[opened_at, closes_at)`, ms; both `at` when suppressed.
-        lead: team in the lead: that of the most urgent situation, the earliest joined of equals.
+        lead: team in the lead: that of the most urgent situation, the earliest joined of equals; once
+            somebody took the offer, theirs.
         urgency: the greatest of its situations.
         services: union, in order of joining.
         respond_by: the earliest of its situations, ms.
@@ -152,7 +182,10 @@ class OfferRecord:
             suppressed; none when withdrawn (then lead, urgency, services and `respond_by` are those
             it had last).
         cause: match this line accounts for: the one that joined, left or was suppressed; `''` when
-            the offer lapsed.
+            the offer lapsed or a worker acted.
+        contact: the household's named contact (a worker's pseudonym); `''` until somebody took it.
+        outcome: how it ended, for `closed` only.
+        action: the action this line answers; `''` when it answers none.
     """
 
     offer: str
@@ -170,6 +203,9 @@ class OfferRecord:
     respond_by: int
     situations: tuple[OfferedSituation, ...]
     cause: str
+    contact: str = ""
+    outcome: OutcomeCode | None = None
+    action: str = ""
 
 
 def offer_id(household: str, number: int) -> str:

@@ -11,7 +11,10 @@ What arrives when the clock has already passed its due time happens with the nex
 the clock's last position, before anything newer: the past of a household is never rewritten, so
 the contact cap and the single open offer hold whatever arrives late.
 
-Nothing happens between marks, so the result does not depend on how inputs are cut into chunks; and as
+A worker's action happens where it stands on the log, at the clock's last position, if the offer is
+still in the version the worker saw; if not, it is refused, and the newer version tells them why.
+
+Nothing else happens between marks, so the result does not depend on how inputs are cut into chunks; and as
 correlate puts its mark after all that belongs together, what is not late does not depend on how its
 partitions interleave either.
 
@@ -27,6 +30,7 @@ from collections.abc import Sequence
 from heapq import heappop
 
 from processors.events import Control, ControlKind
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from processors.offers.model import (
     OfferRecord,
     OfferState,
@@ -38,6 +42,17 @@ from processors.offers.model import (
 )
 from processors.offers.policy import ContactPolicy
 from processors.offers.records import Change, tell, tell_suppressed
+from processors.offers.standings import (
+    enter,
+    is_followed,
+    is_opted_out,
+    offer_of,
+    part,
+    replaced_by,
+    standing_of,
+    successor_of,
+    withdrawable,
+)
 from processors.offers.state import (
     AreaState,
     Due,
@@ -55,7 +70,7 @@ from processors.offers.state import (
 
 __all__ = ["PartitionState", "PlanInput", "advance"]
 
-PlanInput = Situation | SituationMark | Control | ContactPolicy
+PlanInput = Situation | SituationMark | Control | ContactPolicy | OfferAction
 
 
 def advance(
@@ -84,6 +99,8 @@ def advance(
             plan.obey(item)
         elif isinstance(item, Control):
             plan.control(item)
+        elif isinstance(item, OfferAction):
+            plan.act(item)
         elif item.kind is SituationKind.MATCHED:
             plan.match(item)
         else:
@@ -127,7 +144,7 @@ class _Plan:
             return
         replaced = area.standings.get(situation.replaces or "", [])
         followed = generations[-1:] + replaced[-1:]
-        standing = _standing(situation, followed, generations[-1].generation + 1 if generations else 1)
+        standing = standing_of(situation, followed, generations[-1].generation + 1 if generations else 1)
         for each in followed:
             each.followers.append((standing.match, standing.generation))
         generations.append(standing)
@@ -137,12 +154,30 @@ class _Plan:
         """Takes back the standing of that match (of that household, if it stands for several)."""
         area = self._state.area(situation.area)
         generations = area.standings.get(situation.match, [])
-        standing = _withdrawable(generations, situation.household)
+        standing = withdrawable(generations, situation.household)
         if standing is None:
             self._state.ignored["repeated" if generations else "unknown"] += 1
             return
         standing.withdrawn_at = situation.known_at
         self._state.schedule(withdrawal(standing, situation.known_at, area.name))
+
+    def act(self, action: OfferAction) -> None:
+        """A worker takes an offer, has reached the household, or records how it ended."""
+        area = self._state.area(action.area)
+        household = area.households.get(action.household)
+        offer = household.offer if household else None
+        is_current = offer is not None and (offer.id, offer.version) == (action.offer, action.version)
+        if household is None or offer is None or not is_current or not offer.state.permits(action.kind):
+            self._state.ignored["refused"] += 1
+            return
+        at = self._state.reached or offer.opened_at
+        offer.contact, offer.team = action.contact, action.team
+        if action.kind is ActionKind.CLOSED:
+            self._close(area, household, offer, action, at)
+            return
+        if action.kind is ActionKind.CONTACTED or offer.state is OfferState.OPEN:
+            offer.state = OfferState(action.kind)
+        self._record(area, action.household, offer, Change(offer.state, at, action=action.id))
 
     # What is due happens.
 
@@ -176,15 +211,11 @@ class _Plan:
     def _lapse(self, area: AreaState, key: str, name: str, at: int) -> None:
         household = area.households[name]
         offer = household.offer
-        if offer is None or offer.id != key:
-            return  # withdrawn before
+        if offer is None or offer.id != key or offer.state is not OfferState.OPEN:
+            return  # withdrawn or taken on before
         self._record(area, name, offer, Change(OfferState.LAPSED, at))
-        household.offer = None
-        household.opened.append(offer.opened_at)
-        household.lapsed_at = offer.closes_at
-        for standing in offer.members:
-            _part(area, standing)
-            self._settle(area, standing, at)
+        household.ended_at, household.is_helped = offer.closes_at, False
+        self._end(area, household, offer, at)
 
     def _heed(self, control: Control, at: int) -> None:
         """The word with the latest `at` counts; of two at one instant, no."""
@@ -203,7 +234,7 @@ class _Plan:
         if taken_back is None:
             return
         if standing.status is Status.JOINED:
-            successor = _successor(area, standing, taken_back)
+            successor = successor_of(area, standing, taken_back)
             if successor is not None:
                 self._take_place(area, standing, successor, at)
             else:
@@ -220,7 +251,7 @@ class _Plan:
         if situation is None:
             return
         if standing.status is Status.RETRACTED:
-            if not _is_followed(area, standing, standing.due):
+            if not is_followed(area, standing, standing.due):
                 self._suppress(situation, Reason.RETRACTED, at)
             self._settle(area, standing, at)
         elif standing.status is Status.HELD:
@@ -229,15 +260,15 @@ class _Plan:
     def _place(self, area: AreaState, standing: Standing, situation: Situation, at: int) -> None:
         """Finds the offer a ripe situation belongs to, or why there is none."""
         household = area.households.get(standing.household) or Household()
-        replaced = _replaced(area, standing, situation)
-        if _is_opted_out(area, situation.person):
+        replaced = replaced_by(area, standing, situation)
+        if is_opted_out(area, situation.person):
             reason = Reason.OPTED_OUT
         elif replaced is not None:
             return self._take_place(area, replaced, standing, at)
         elif household.offer is not None:
             return self._join(area, household.offer, standing, at)
-        elif household.lapsed_at is not None and at < household.lapsed_at + self._policy.cool_down_ms:
-            reason = Reason.COOL_DOWN
+        elif household.ended_at is not None and at < household.ended_at + self._policy.cool_down_ms:
+            reason = Reason.ALREADY_HELPED if household.is_helped else Reason.COOL_DOWN
         elif self._contacts(household, at) >= self._policy.cap_offers:
             reason = Reason.CONTACT_CAP
         else:
@@ -256,6 +287,24 @@ class _Plan:
 
     # Changes of an offer: each makes one record.
 
+    def _close(self, area: AreaState, household: Household, offer: OpenOffer, action: OfferAction, at: int) -> None:
+        """What was no contact has no consequence: the household may be approached again at once."""
+        is_contact = offer.state is OfferState.CONTACTED or action.outcome is not OutcomeCode.WRONG_FACTS
+        change = Change(OfferState.CLOSED, at, action=action.id, outcome=action.outcome)
+        self._record(area, action.household, offer, change)
+        if is_contact:
+            household.ended_at = at
+            household.is_helped = action.outcome is not None and action.outcome.is_helping
+        self._end(area, household, offer, at, is_contact)
+
+    def _end(self, area: AreaState, household: Household, offer: OpenOffer, at: int, is_contact: bool = True) -> None:
+        household.offer = None
+        if is_contact:
+            household.opened.append(offer.opened_at)
+        for standing in offer.members:
+            part(area, standing)
+            self._settle(area, standing, at)
+
     def _open(self, area: AreaState, standing: Standing, at: int) -> None:
         household = area.households.setdefault(standing.household, Household())
         household.number += 1
@@ -266,28 +315,31 @@ class _Plan:
 
     def _join(self, area: AreaState, offer: OpenOffer, standing: Standing, at: int) -> None:
         offer.members.append(standing)
-        _enter(area, standing)
-        self._record(area, standing.household, offer, Change(OfferState.OPEN, at, standing.match))
+        enter(area, standing)
+        self._record(area, standing.household, offer, Change(offer.state, at, standing.match))
 
     def _take_place(self, area: AreaState, old: Standing, new: Standing, at: int) -> None:
-        offer = _offer_of(area, old)
+        offer = offer_of(area, old)
         offer.members[offer.members.index(old)] = new
-        _part(area, old)
+        part(area, old)
         self._settle(area, old, at)
-        _enter(area, new)
-        self._record(area, new.household, offer, Change(OfferState.OPEN, at, new.match))
+        enter(area, new)
+        self._record(area, new.household, offer, Change(offer.state, at, new.match))
 
     def _leave(self, area: AreaState, standing: Standing, reason: Reason, at: int) -> None:
-        """Without its last situation an offer is withdrawn, and counts as no contact."""
-        offer = _offer_of(area, standing)
+        """Without its last situation an offer is withdrawn; it counts as a contact if the household was reached."""
+        offer = offer_of(area, standing)
         if len(offer.members) > 1:
             offer.members.remove(standing)
-            self._record(area, standing.household, offer, Change(OfferState.OPEN, at, standing.match))
+            self._record(area, standing.household, offer, Change(offer.state, at, standing.match))
         else:
             change = Change(OfferState.WITHDRAWN, at, standing.match, reason)
             self._record(area, standing.household, offer, change)
-            area.households[standing.household].offer = None
-        _part(area, standing)
+            household = area.households[standing.household]
+            household.offer = None
+            if offer.state is OfferState.CONTACTED:
+                household.opened.append(offer.opened_at)
+        part(area, standing)
         self._settle(area, standing, at)
 
     def _suppress(self, situation: Situation, reason: Reason, at: int) -> None:
@@ -304,107 +356,7 @@ class _Plan:
         self._state.schedule(forgetting(standing, standing.forget_at, area.name))
 
     def _contacts(self, household: Household, at: int) -> int:
-        """How many lapsed offers opened in `(at - cap_within, at]`; older ones are forgotten."""
+        """How many offers that were contacts opened in `(at - cap_within, at]`; older ones are forgotten."""
         since = at - self._policy.cap_within_ms
         household.opened = [opened_at for opened_at in household.opened if opened_at > since]
         return len(household.opened)
-
-
-def _standing(situation: Situation, followed: Sequence[Standing], generation: int) -> Standing:
-    withdrawn = [each.withdrawn_at for each in followed if each.withdrawn_at is not None]
-    return Standing(
-        match=situation.match,
-        generation=generation,
-        household=situation.household,
-        known_at=max([situation.known_at, *withdrawn]),
-        due=max([situation.ripe_at, *withdrawn]),
-        situation=situation,
-    )
-
-
-def _withdrawable(generations: Sequence[Standing], household: str) -> Standing | None:
-    """The one not withdrawn yet, that household's first."""
-    standing = [each for each in generations if each.withdrawn_at is None]
-    return next((each for each in standing if each.household == household), standing[0] if standing else None)
-
-
-def _followers(area: AreaState, standing: Standing) -> list[Standing]:
-    found = (area.standing(match, generation) for match, generation in standing.followers)
-    return [each for each in found if each is not None]
-
-
-def _is_followed(area: AreaState, standing: Standing, before: int) -> bool:
-    """Whether another took its place, or it came again, before then; what never stood passes that on."""
-    return any(
-        _is_followed(area, each, before) if each.status is Status.DROPPED else each.known_at < before
-        for each in _followers(area, standing)
-    )
-
-
-def _successor(area: AreaState, standing: Standing, at: int) -> Standing | None:
-    """The situation that takes the place of one withdrawn at that time, known by then and still held."""
-    for each in _followers(area, standing):
-        if each.match == standing.match:
-            continue  # the same match again counts as new
-        if _can_take_place(area, each, standing, at):
-            return each
-        if _is_taken_back(each, at):
-            each_successor = _successor(area, each, at)
-            if each_successor is not None:
-                return each_successor
-    return None
-
-
-def _is_taken_back(standing: Standing, at: int) -> bool:
-    return standing.withdrawn_at is not None and standing.withdrawn_at <= at
-
-
-def _can_take_place(area: AreaState, new: Standing, old: Standing, at: int) -> bool:
-    return (
-        new.status is Status.HELD
-        and new.household == old.household
-        and new.known_at <= at
-        and not _is_taken_back(new, at)
-        and new.situation is not None
-        and not _is_opted_out(area, new.situation.person)
-    )
-
-
-def _replaced(area: AreaState, standing: Standing, situation: Situation) -> Standing | None:
-    """The situation in the household's open offer whose place this one takes."""
-    return next(
-        (
-            each
-            for each in area.standings.get(situation.replaces or "", ())
-            if each.status is Status.JOINED and each.household == standing.household
-        ),
-        None,
-    )
-
-
-def _is_opted_out(area: AreaState, person: str) -> bool:
-    word = area.controls.get(person)
-    return word is not None and word.kind is ControlKind.OPT_OUT
-
-
-def _offer_of(area: AreaState, standing: Standing) -> OpenOffer:
-    offer = area.households[standing.household].offer
-    assert offer is not None, "a joined situation is in its household's open offer"
-    return offer
-
-
-def _enter(area: AreaState, standing: Standing) -> None:
-    standing.status = Status.JOINED
-    if standing.situation is not None:
-        area.joined.setdefault(standing.situation.person, []).append(standing)
-
-
-def _part(area: AreaState, standing: Standing) -> None:
-    if standing.situation is None:
-        return
-    person = standing.situation.person
-    remaining = [each for each in area.joined[person] if each is not standing]
-    if remaining:
-        area.joined[person] = remaining
-    else:
-        del area.joined[person]

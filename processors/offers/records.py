@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferedSituation, OfferRecord, OfferState, Reason, Situation
 from processors.offers.state import OpenOffer
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to an offer: its state from `at` (ms) on, because of which match, why."""
+    """What happened to an offer: its state from `at` (ms) on, because of which match or action, why."""
 
     state: OfferState
     at: int
     cause: str = ""
     reason: Reason | None = None
+    action: str = ""
+    outcome: OutcomeCode | None = None
 
 
 def tell(area: str, household: str, offer: OpenOffer, change: Change) -> OfferRecord:
@@ -37,12 +40,15 @@ def tell(area: str, household: str, offer: OpenOffer, change: Change) -> OfferRe
         at=change.at,
         opened_at=offer.opened_at,
         closes_at=offer.closes_at,
-        lead=first.lead,
+        lead=offer.team or first.lead,  # whoever took it keeps it, whatever joins
         urgency=first.urgency,
         services=tuple(dict.fromkeys(service for each in members for service in each.services)),
         respond_by=min(each.respond_by for each in members),
         situations=() if is_withdrawn else tuple(map(as_offered, members)),
         cause=change.cause,
+        contact=offer.contact,
+        outcome=change.outcome,
+        action=change.action,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
-from processors.offers.model import Situation, SituationKind, Urgency
+from processors.offers.model import OfferState, Situation, SituationKind, Urgency
 from processors.offers.policy import ContactPolicy
 
 
@@ -70,13 +70,21 @@ class Standing:
 
 @dataclass(slots=True)
 class OpenOffer:
-    """A household's open offer; `members` in order of joining."""
+    """A household's live offer; `members` in order of joining.
+
+    Attributes:
+        state: `open`, `taken` or `contacted`.
+        contact, team: the worker who has it, and theirs; `''` while it is open.
+    """
 
     id: str
     version: int
     opened_at: int
     closes_at: int
     members: list[Standing] = field(default_factory=list)
+    state: OfferState = OfferState.OPEN
+    contact: str = ""
+    team: str = ""
 
 
 @dataclass(slots=True)
@@ -85,15 +93,17 @@ class Household:
 
     Attributes:
         number: running number of its newest offer.
-        offer: the open one.
-        opened: when lapsed offers opened that may still count toward the contact cap, ms, ascending.
-        lapsed_at: when the last lapsed offer closed, ms.
+        offer: the live one.
+        opened: when ended offers opened that may still count toward the contact cap, ms, ascending.
+        ended_at: when the last contact ended: an offer lapsed or its outcome was recorded, ms.
+        is_helped: whether it ended with somebody helping.
     """
 
     number: int = 0
     offer: OpenOffer | None = None
     opened: list[int] = field(default_factory=list)
-    lapsed_at: int | None = None
+    ended_at: int | None = None
+    is_helped: bool = False
 
 
 @dataclass(slots=True)
@@ -132,7 +142,8 @@ class PartitionState:
         policy: contact limits in force, as last heard on the log; None until then.
         controls: person -> their newest word that has taken effect, in whichever area they live.
         agenda: heap of what is to come; entries overtaken by events are skipped when due.
-        ignored: counts of inputs without effect: `repeated`, `unknown` (withdrawal of no known match).
+        ignored: counts of inputs without effect: `repeated`, `unknown` (withdrawal of no known match),
+            `refused` (an action on another than the present version of a live offer).
     """
 
     sources: int = 0
@@ -267,23 +278,28 @@ def _household_out(household: Household) -> dict[str, Any]:
     return {
         "number": household.number,
         "opened": list(household.opened),
-        "lapsed_at": household.lapsed_at,
+        "ended_at": household.ended_at,
+        "is_helped": household.is_helped,
         "offer": offer
         and {
             "id": offer.id,
             "version": offer.version,
             "opened_at": offer.opened_at,
             "closes_at": offer.closes_at,
+            "state": offer.state,
+            "contact": offer.contact,
+            "team": offer.team,
             "members": [[each.match, each.generation] for each in offer.members],
         },
     }
 
 
 def _household_in(area: AreaState, value: dict[str, Any]) -> Household:
-    household = Household(value["number"], None, list(value["opened"]), value["lapsed_at"])
+    household = Household(value["number"], None, list(value["opened"]), value["ended_at"], value["is_helped"])
     if value["offer"]:
         members = [area.standing(match, generation) for match, generation in value["offer"]["members"]]
-        household.offer = OpenOffer(**(value["offer"] | {"members": [each for each in members if each]}))
+        present = {"members": [each for each in members if each], "state": OfferState(value["offer"]["state"])}
+        household.offer = OpenOffer(**(value["offer"] | present))
     return household
 
 

@@ -8,9 +8,23 @@ Never publishes to Kafka; holds pseudonyms only.
 from sinks.case_db.engine import connect, upgrade
 from sinks.case_db.errors import CaseSchemaMismatch, CaseStoreUnavailable
 from sinks.case_db.store import CaseStore
-from sinks.case_db.values import Applied, CaseOffer, CaseSuppressed, Counts
+from sinks.case_db.values import (
+    Acted,
+    ActResult,
+    Applied,
+    CaseOffer,
+    CaseSuppressed,
+    Counts,
+    OutboxItem,
+    PendingAction,
+    Scope,
+    Wish,
+    Worker,
+)
 
 __all__ = [
+    "ActResult",
+    "Acted",
     "Applied",
     "CaseOffer",
     "CaseSchemaMismatch",
@@ -18,6 +32,11 @@ __all__ = [
     "CaseStoreUnavailable",
     "CaseSuppressed",
     "Counts",
+    "OutboxItem",
+    "PendingAction",
+    "Scope",
+    "Wish",
+    "Worker",
     "connect",
     "upgrade",
 ]

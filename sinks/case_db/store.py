@@ -6,21 +6,38 @@ redelivery and several appliers at once change nothing. One chunk is one transac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, select, text
 from sqlalchemy.sql import Select
 
 from processors.decisions import BoundEvent
+from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferedSituation, OfferRecord, OfferState, Reason, Urgency
+from sinks.case_db import acting
 from sinks.case_db.engine import BUSY_TIMEOUT_MS, check_schema, write_transaction
 from sinks.case_db.errors import reported
-from sinks.case_db.tables import OfferRow, OfferSituationRow, SuppressedRow
-from sinks.case_db.values import Applied, CaseOffer, CaseSuppressed, Counts
+from sinks.case_db.tables import ActionRow, OfferRow, OfferSituationRow, OutboxRow, SuppressedRow
+from sinks.case_db.values import (
+    Acted,
+    ActResult,
+    Applied,
+    CaseOffer,
+    CaseSuppressed,
+    Counts,
+    OutboxItem,
+    PendingAction,
+    Scope,
+    Wish,
+    Worker,
+    action_of,
+    judge,
+)
 from sinks.case_db.writing import PAGE, apply_offers, apply_suppressed, pages
 
+_LIVE = [state.value for state in OfferState if state.is_live]
 _URGENCY_RANK = case({each.value: each.rank for each in Urgency}, value=OfferRow.urgency)
 
 
@@ -50,11 +67,9 @@ class CaseStore:
         """
         if not records:
             return Applied(0, 0)
-        self._check()
         offers = [record for record in records if record.offer]
         suppressed = [record for record in records if not record.offer]
-        with reported(self._engine), write_transaction(self._engine) as connection:
-            _limit_waiting(connection)
+        with self._writing() as connection:
             written = apply_offers(connection, offers) + apply_suppressed(connection, suppressed)
         return Applied(written, len(records) - written)
 
@@ -70,13 +85,141 @@ class CaseStore:
         Raises:
             CaseStoreUnavailable: the database cannot be used.
         """
-        query = select(OfferRow.__table__).order_by(
-            _URGENCY_RANK.desc(), OfferRow.respond_by, OfferRow.opened_at, OfferRow.offer_id
-        )
+        query = _most_urgent_first()
         for column, value in ((OfferRow.state, state), (OfferRow.area, area), (OfferRow.lead, lead)):
             query = query if value is None else query.where(column == str(value))
         with self._reading() as connection:
             return _offers(connection, query.limit(limit))
+
+    def scoped_offers(self, scope: Scope, limit: int | None = None, offset: int = 0) -> list[CaseOffer]:
+        """Live offers of a user, most urgent first, then by `respond_by`.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        query = _most_urgent_first().where(_is_visible(scope), OfferRow.state.in_(_LIVE))
+        with self._reading() as connection:
+            return _offers(connection, query.limit(limit).offset(offset))
+
+    def ended_offers(self, scope: Scope, limit: int) -> list[CaseOffer]:
+        """Offers of a user that are over, newest end first.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        query = select(OfferRow.__table__).where(_is_visible(scope), OfferRow.state.not_in(_LIVE))
+        with self._reading() as connection:
+            return _offers(connection, query.order_by(OfferRow.updated_at.desc(), OfferRow.offer_id).limit(limit))
+
+    def scoped_offer(self, scope: Scope, offer: str) -> CaseOffer | None:
+        """An offer of a user, in whatever state; None when there is none they may see.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return _visible_offer(connection, scope, offer)
+
+    def digest(self, scope: Scope) -> str:
+        """Changes when anything a user sees on their lists does; cheap enough to ask every second.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        offers = select(func.count(), func.sum(OfferRow.version), func.max(OfferRow.updated_at))
+        actions = select(func.count()).select_from(ActionRow).where(ActionRow.team == scope.team)
+        with self._reading() as connection:
+            seen = connection.execute(offers.where(_is_visible(scope))).one()
+            return "-".join(map(str, (*seen, connection.execute(actions).scalar_one())))
+
+    def enrol(self, team: str, name: str) -> Worker:
+        """The team's worker of that name, new or known.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._writing() as connection:
+            return acting.enrol(connection, team, name)
+
+    def workers(self, ids: Iterable[str]) -> dict[str, Worker]:
+        """Workers by id; unknown ids are absent.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return acting.find_workers(connection, ids)
+
+    def act(self, scope: Scope, worker: Worker, wish: Wish) -> Acted:
+        """Writes what a worker does, once for a version of an offer, with its outbox row.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used; nothing was written.
+        """
+        with self._writing() as connection:
+            offer = _visible_offer(connection, scope, wish.offer)
+            if offer is None:
+                return Acted(ActResult.UNKNOWN)
+            answer = _judged(connection, wish, worker, offer)
+            if answer.result is ActResult.ACCEPTED and not acting.write_action(
+                connection, action_of(wish, worker, offer)
+            ):
+                return _judged(connection, wish, worker, offer)  # somebody was faster just now
+            return answer
+
+    def pending(self, scope: Scope) -> dict[str, PendingAction]:
+        """By offer of a user: actions that plan has not answered yet.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return acting.pending_actions(connection, _is_visible(scope))
+
+    def outbox(self, limit: int) -> list[OutboxItem]:
+        """The oldest actions Kafka does not have yet.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return acting.read_outbox(connection, limit)
+
+    def action_count(self) -> int:
+        """How many actions workers took, ever.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return connection.execute(select(func.count()).select_from(ActionRow)).scalar_one()
+
+    def outbox_size(self) -> int:
+        """How many actions Kafka does not have yet.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return connection.execute(select(func.count()).select_from(OutboxRow)).scalar_one()
+
+    def mark_sent(self, numbers: Sequence[int]) -> None:
+        """Takes what Kafka has off the outbox.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used; they will be sent again, which changes nothing.
+        """
+        with self._writing() as connection:
+            acting.remove_sent(connection, numbers)
+
+    def newest_update(self) -> int:
+        """When an offer last changed, on plan's clock, ms; 0 when there is none.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+        """
+        with self._reading() as connection:
+            return connection.execute(select(func.max(OfferRow.updated_at))).scalar_one() or 0
 
     def counts(self) -> Counts:
         """How many offers by state, and suppressed situations by reason.
@@ -126,6 +269,13 @@ class CaseStore:
             after = page[-1].match
 
     @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        self._check()
+        with reported(self._engine), write_transaction(self._engine) as connection:
+            _limit_waiting(connection)
+            yield connection
+
+    @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._check()
         with reported(self._engine), self._engine.connect() as connection:
@@ -135,6 +285,29 @@ class CaseStore:
         if not self._is_checked:
             check_schema(self._engine)
             self._is_checked = True
+
+
+def _most_urgent_first() -> Select[Any]:
+    return select(OfferRow.__table__).order_by(
+        _URGENCY_RANK.desc(), OfferRow.respond_by, OfferRow.opened_at, OfferRow.offer_id
+    )
+
+
+def _is_visible(scope: Scope) -> ColumnElement[bool]:
+    """The one authorisation: every query of a user passes here."""
+    return (OfferRow.lead == scope.team) & OfferRow.area.in_(scope.areas)
+
+
+def _visible_offer(connection: Connection, scope: Scope, offer: str) -> CaseOffer | None:
+    query = select(OfferRow.__table__).where(_is_visible(scope), OfferRow.offer_id == offer)
+    found = _offers(connection, query)
+    return found[0] if found else None
+
+
+def _judged(connection: Connection, wish: Wish, worker: Worker, offer: CaseOffer) -> Acted:
+    earlier = acting.action_on(connection, wish.offer, wish.version)
+    by = acting.find_workers(connection, [earlier.contact]).get(earlier.contact) if earlier else None
+    return judge(wish, worker, offer, earlier, by)
 
 
 def _limit_waiting(connection: Connection) -> None:
@@ -173,6 +346,9 @@ def _offer(row: Mapping[Any, Any], situations: tuple[OfferedSituation, ...]) -> 
         closes_at=row["closes_at"],
         respond_by=row["respond_by"],
         updated_at=row["updated_at"],
+        contact=row["contact"],
+        outcome=OutcomeCode(row["outcome"]) if row["outcome"] else None,
+        action=row["action"],
         situations=situations,
     )
 

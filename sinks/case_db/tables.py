@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -18,7 +18,11 @@ class OfferRow(Base):
     """The newest version of an offer."""
 
     __tablename__ = "offers"
-    __table_args__ = (Index("offers_by_state", "state", "area"), Index("offers_by_household", "household"))
+    __table_args__ = (
+        Index("offers_by_state", "state", "area"),
+        Index("offers_by_household", "household"),
+        Index("offers_by_lead", "lead", "state"),
+    )
 
     offer_id: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int]
@@ -33,6 +37,9 @@ class OfferRow(Base):
     closes_at: Mapped[int]
     respond_by: Mapped[int]
     updated_at: Mapped[int]
+    contact: Mapped[str]
+    outcome: Mapped[str | None]
+    action: Mapped[str]
 
 
 class OfferSituationRow(Base):
@@ -68,3 +75,43 @@ class SuppressedRow(Base):
     title: Mapped[str]
     reason: Mapped[str]
     at: Mapped[int]
+
+
+class WorkerRow(Base):
+    """A member of a duty team: the name behind the pseudonym on topics."""
+
+    __tablename__ = "workers"
+
+    worker_id: Mapped[str] = mapped_column(primary_key=True)
+    team: Mapped[str]
+    name: Mapped[str]
+
+
+class ActionRow(Base):
+    """What a worker did with a version of an offer; of two on one version only one can be."""
+
+    __tablename__ = "actions"
+    __table_args__ = (UniqueConstraint("offer_id", "version", name="actions_once_a_version"),)
+
+    action_id: Mapped[str] = mapped_column(primary_key=True)
+    offer_id: Mapped[str] = mapped_column(ForeignKey("offers.offer_id", ondelete="CASCADE"))
+    version: Mapped[int]
+    household: Mapped[str]
+    area: Mapped[str]
+    kind: Mapped[str]
+    outcome: Mapped[str | None]
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.worker_id"))
+    team: Mapped[str]
+    at: Mapped[int]
+    persons: Mapped[list[Any]]
+
+
+class OutboxRow(Base):
+    """An action still to be put on Kafka; written with it, removed when Kafka has it."""
+
+    __tablename__ = "outbox"
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    action_id: Mapped[str] = mapped_column(ForeignKey("actions.action_id", ondelete="CASCADE"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, action_id, check_outcome
 from processors.offers.model import OfferedSituation, OfferRecord, OfferState, Reason, Urgency
 
 
@@ -23,7 +25,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class CaseOffer:
-    """An offer as it stands; times in ms, UTC. `situations` in order of joining."""
+    """An offer as it stands; see `processors.offers.model.OfferRecord`. Times in ms, UTC."""
 
     offer: str
     version: int
@@ -39,6 +41,90 @@ class CaseOffer:
     respond_by: int
     updated_at: int
     situations: tuple[OfferedSituation, ...]
+    contact: str = ""
+    outcome: OutcomeCode | None = None
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a user may see: offers their team leads in its planning areas."""
+
+    team: str
+    areas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A member of a duty team; `id` is the pseudonym that travels, `name` stays in the database."""
+
+    id: str
+    team: str
+    name: str
+
+
+class ActResult(StrEnum):
+    """What became of a worker's wish to act on an offer."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    OVERTAKEN = "overtaken"
+    STALE = "stale"
+    IMPOSSIBLE = "impossible"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The answer to a wish.
+
+    Attributes:
+        result: `accepted`: written, plan will answer; `repeated`: the same wish was written before (a double
+            click); `overtaken`: somebody else acted on that version first; `stale`: the offer has changed
+            since; `impossible`: not in its state, or not by somebody who is not its contact; `unknown`: there
+            is no such offer for this user.
+        by: who was faster, when overtaken.
+    """
+
+    result: ActResult
+    by: Worker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a worker wants to do with the version of an offer they see; `at` in ms on the board's clock.
+
+    Raises:
+        ValueError: an outcome is missing or out of place.
+    """
+
+    offer: str
+    version: int
+    kind: ActionKind
+    outcome: OutcomeCode | None
+    at: int
+
+    def __post_init__(self) -> None:
+        """Refuses an end without an outcome, and an outcome before the end."""
+        check_outcome(self.kind, self.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAction:
+    """An action plan has not answered yet; `at` in ms."""
+
+    kind: ActionKind
+    outcome: OutcomeCode | None
+    worker: Worker
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """An action to be put on Kafka; `number` ascends in the order of writing."""
+
+    number: int
+    action: OfferAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +167,9 @@ def as_offer(record: OfferRecord) -> CaseOffer:
         respond_by=record.respond_by,
         updated_at=record.at,
         situations=record.situations,
+        contact=record.contact,
+        outcome=record.outcome,
+        action=record.action,
     )
 
 
@@ -104,6 +193,46 @@ def as_suppressed(record: OfferRecord) -> CaseSuppressed:
         reason=record.reason,
         at=record.at,
     )
+
+
+def action_of(wish: Wish, worker: Worker, offer: CaseOffer) -> OfferAction:
+    """The action a granted wish becomes; who must not be approached again is named only then."""
+    is_last_word = wish.outcome is OutcomeCode.NEVER_AGAIN
+    persons = dict.fromkeys(situation.person for situation in offer.situations) if is_last_word else ()
+    return OfferAction(
+        id=action_id(wish.offer, wish.version),
+        offer=wish.offer,
+        version=wish.version,
+        household=offer.household,
+        area=offer.area,
+        kind=wish.kind,
+        outcome=wish.outcome,
+        contact=worker.id,
+        team=worker.team,
+        at=wish.at,
+        persons=tuple(persons),
+    )
+
+
+def judge(wish: Wish, worker: Worker, offer: CaseOffer, earlier: OfferAction | None, by: Worker | None) -> Acted:
+    """Whether a wish is granted.
+
+    Args:
+        wish: what the worker wants.
+        worker: who.
+        offer: as it stands.
+        earlier: the action on the version the worker saw, if there is one.
+        by: who did that.
+    """
+    if earlier is not None:
+        is_same = (earlier.contact, earlier.kind, earlier.outcome) == (worker.id, wish.kind, wish.outcome)
+        return Acted(ActResult.REPEATED) if is_same else Acted(ActResult.OVERTAKEN, by)
+    if offer.state.is_live and offer.version != wish.version:
+        return Acted(ActResult.STALE)
+    has_it = offer.contact == worker.id
+    if not offer.state.permits(wish.kind) or has_it == (wish.kind is ActionKind.TAKEN):
+        return Acted(ActResult.IMPOSSIBLE)
+    return Acted(ActResult.ACCEPTED)
 
 
 def by_urgency(offer: CaseOffer) -> tuple[int, int, int, str]:

@@ -136,6 +136,9 @@ def _offer_row(record: OfferRecord) -> Row:
         "closes_at": record.closes_at,
         "respond_by": record.respond_by,
         "updated_at": record.at,
+        "contact": record.contact,
+        "outcome": record.outcome.value if record.outcome else None,
+        "action": record.action,
     }
 
 

@@ -33,6 +33,17 @@ class Published:
     heartbeats: int = 0
 
 
+def producer_config(bootstrap: str) -> dict[str, Any]:
+    """How records of agencies are sent: acknowledged by every replica in sync, each once."""
+    return {
+        **client_config(bootstrap),
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "message.max.bytes": 4_000_000,
+        "queue.buffering.max.messages": 200_000,
+    }
+
+
 class Publisher:
     """Sends lines of feeds; `flush` waits for Kafka's word on all of them."""
 
@@ -41,16 +52,7 @@ class Publisher:
         self._registry = registry
         self._partitions = partitions
         self._failure: KafkaError | None = None
-        self._producer = Producer(
-            {
-                **client_config(bootstrap),
-                "enable.idempotence": True,
-                "linger.ms": 20,
-                "compression.type": "lz4",
-                "message.max.bytes": 4_000_000,
-                "queue.buffering.max.messages": 200_000,
-            }
-        )
+        self._producer = Producer({**producer_config(bootstrap), "linger.ms": 20})
 
     def publish(
         self, contract: Contract, lines: Iterable[Line], on_line: Callable[[], None] = lambda: None

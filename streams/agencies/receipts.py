@@ -7,12 +7,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import Message
 
 from schemas.codec import Codec
 from schemas.receipts import Receipt, RejectedRecord
 from streams.agencies.sending import HEARTBEAT, Landings, Place
+from streams.instants import rfc3339
 from streams.kafka.tail import Tail
 
 Range = tuple[int, int]
@@ -80,6 +82,24 @@ def counts_of(receipt: Receipt) -> dict[str, int]:
         "rejected": counts.rejected,
         "heartbeats": counts.heartbeats,
         "events": receipt.events_made,
+    }
+
+
+def as_data(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as plain JSON values; ranges of offsets are inclusive."""
+    return {
+        "agency": receipt.agency,
+        "feed": receipt.feed,
+        "topic": receipt.topic,
+        "partition": receipt.partition,
+        "offsets": [receipt.first_offset, receipt.last_offset],
+        "accepted": [list(one) for one in accepted_ranges(receipt)],
+        "counts": counts_of(receipt),
+        "rejected": [
+            {"offset": one.offset, "event": one.event, "reason": one.reason, "detail": one.detail}
+            for one in receipt.rejected
+        ],
+        "at": rfc3339(receipt.at),
     }
 
 

@@ -12,7 +12,7 @@ import sys
 import typer
 from confluent_kafka import KafkaException
 
-from streams.cli import broker, contracts, dlq, identity, person, rules
+from streams.cli import access, aggregates, broker, contracts, dlq, identity, person, rules
 from streams.cli.demo import demo
 from streams.cli.offers import offers
 from streams.cli.publish import publish
@@ -52,6 +52,8 @@ app.add_typer(dlq.app, name="dlq")
 app.command()(offers)
 app.add_typer(person.app, name="person")
 app.add_typer(identity.app, name="identity")
+app.add_typer(access.app, name="access")
+app.add_typer(aggregates.app, name="aggregates")
 app.command()(verify)
 app.command("settings")(settings_command)
 

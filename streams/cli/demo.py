@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import signal
 import sys
 import time
@@ -18,11 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from processors.offers.model import OfferState
+from schemas.contract import Contract
 from streams.cli.offers import OfferList, read_offers, show_offer, wording_of
 from streams.composition import Platform, case_db_url
+from streams.demo.addresses import issue_codes
 from streams.demo.comparison import Comparison
 from streams.demo.play import Advance, Demo, Played, Say
-from streams.settings import Settings, load
+from streams.settings import load
 from streams.stages.supervisor import Supervisor
 
 SHOWN = 5
@@ -43,7 +46,7 @@ def demo(
     settings = load()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with _progress(console) as bars:
-        demo = Demo(settings, history, _say(console), _advance(bars))
+        demo = Demo(settings, history, _say(console), _advance(bars), is_watched=not once)
         with demo.running() as (platform, supervisor):
             played = demo.play(platform, supervisor)
             bars.stop()
@@ -52,7 +55,8 @@ def demo(
             if json is not None:
                 json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
             if not once:
-                _stay(console, demo.settings, platform, supervisor)
+                _print_addresses(console, demo, platform)
+                _stay(supervisor, console)
     return 0 if played.is_right else 1
 
 
@@ -173,15 +177,47 @@ def _print_offers(console: Console, found: OfferList, platform: Platform) -> Non
     show_offer(console, found.offers[0], wording)
 
 
-def _stay(console: Console, settings: Settings, platform: Platform, supervisor: Supervisor) -> None:
+def _print_addresses(console: Console, demo: Demo, platform: Platform) -> None:
+    """What each of the four users opens, with a code for who needs one."""
+    settings, wording = demo.settings, wording_of(platform.deployment)
+    agencies = sorted({contract.agency for contract in platform.deployment.contracts.values()})
+    codes = issue_codes(settings, sorted(platform.deployment.teams), agencies)
+    leads = Counter(offer.lead for offer in read_offers(case_db_url(settings), OfferState.OPEN).offers)
+    sender = min(platform.deployment.contracts.values(), key=lambda contract: contract.feed)
+    team = leads.most_common(1)[0][0] if leads else next(iter(codes.teams))
+    board, gateway = (f"http://127.0.0.1:{port}/" for port in (settings.board_port, settings.gateway_port))
     console.print()
-    console.print("The platform keeps running; Ctrl-C stops it.")
-    console.print(f"  Kafka           {platform.bootstrap}", highlight=False)
-    console.print(f"  case database   {case_db_url(settings)}", highlight=False, soft_wrap=True)
+    console.print("[bold]The platform keeps running; Ctrl-C stops it.[/bold] Four users, four addresses:")
+    for user, address, hint in (
+        ("duty teams", board, f"board; team {wording.teams[team]}, code {codes.teams[team]}"),
+        ("operators", demo.operations, "every process, lag, delays, dead letters; /targets for Prometheus"),
+        ("analysts", f"{board}aggregates", "weekly counts under disclosure control, no sign-in"),
+        ("agencies", gateway, f"gateway; agency {sender.agency}, code {codes.agencies[sender.agency]}"),
+    ):
+        console.print(f"  {user:<12}[link={address}]{address:<38}[/link] {hint}", highlight=False, soft_wrap=True)
+    console.print()
     console.print(
-        f"  offers          HEADWATER_DATA={settings.data} .venv/bin/headwater offers", highlight=False, soft_wrap=True
+        f"  an agency sends a sample:\n  {_sending(sender, gateway, codes.agencies[sender.agency])}",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+    console.print()
+    data = f"HEADWATER_DATA={settings.data}"
+    console.print(f"  other codes  {data} .venv/bin/headwater access issue team NAME", highlight=False, soft_wrap=True)
+    console.print(f"  commands     {data} .venv/bin/headwater offers", highlight=False, soft_wrap=True)
+    console.print(f"  Kafka        {platform.bootstrap}; logs in {settings.data / 'logs'}",
+                  highlight=False, soft_wrap=True)  # fmt: skip
+
+
+def _sending(contract: Contract, gateway: str, code: str) -> str:
+    """A command line that works as it is, from the folder the demo was started in."""
+    samples = Path(os.path.relpath(contract.folder / "samples" / "good.jsonl"))
+    return (
+        f"curl -H 'Authorization: Bearer {code}' -H 'Content-Type: application/json' {gateway}v1/events "
+        f'-d "{{\\"contract\\": \\"{contract.name}\\", \\"event\\": $(head -n 1 {samples})}}"'
     )
-    console.print(f"  logs            {settings.data / 'logs'}", highlight=False, soft_wrap=True)
+
+
+def _stay(supervisor: Supervisor, console: Console) -> None:
     try:
         while True:
             supervisor.watch()

@@ -28,9 +28,10 @@ from streams.agencies.outline import Outline, outline
 from streams.agencies.receipts import Awaited
 from streams.agencies.sending import TrackingPublisher
 from streams.cli import outcome
-from streams.cli.printing import harmless, out, rfc3339, table
+from streams.cli.printing import harmless, out, table
 from streams.composition import Platform
 from streams.errors import UserError, WrongUse
+from streams.instants import rfc3339
 from streams.settings import load
 
 app = typer.Typer(help="Dead letters: what could not be taken, why, and back in after a fix.", no_args_is_help=True)

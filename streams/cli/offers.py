@@ -32,6 +32,7 @@ _WHY_NOT = {
     Reason.COOL_DOWN: "the household had an offer shortly before",
     Reason.CONTACT_CAP: "the household had as many offers as the contact cap allows",
     Reason.RETRACTED: "it turned out not to hold before anybody was told",
+    Reason.ALREADY_HELPED: "somebody is helping the household already",
 }
 _STYLES = {Urgency.HIGH: "bold red", Urgency.NORMAL: "yellow", Urgency.LOW: "green"}
 
@@ -185,7 +186,8 @@ def _event(event: BoundEvent, zone: tzinfo) -> str:
 def _state(offer: CaseOffer, zone: tzinfo) -> str:
     if offer.state is OfferState.OPEN:
         return f"open until {_day(offer.closes_at - 1, zone)}"
-    why = f", {offer.reason.value}" if offer.reason else ""
+    added = offer.reason or offer.outcome
+    why = f", {added.value}" if added else ""
     return f"{offer.state.value} on {_day(offer.updated_at, zone)}{why}"
 
 

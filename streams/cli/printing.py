@@ -1,10 +1,9 @@
-"""How commands print: tables for people in any width, times, text that came from outside."""
+"""How commands print: tables for people in any width, text that came from outside."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -33,17 +32,6 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for row in rows:
         made.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     return made
-
-
-def rfc3339(ms: int | None) -> str | None:
-    """A time in UTC.
-
-    >>> rfc3339(0)
-    '1970-01-01T00:00:00Z'
-    """
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def harmless(text: str, most: int = 200) -> str:

@@ -15,7 +15,7 @@ from schemas.avro import Broken, UnfitRecord, decode_datum
 from schemas.contract import Contract
 from schemas.files import Entry, read_entries
 from schemas.outcomes import Heartbeat, Rejection, RejectionReason
-from schemas.reading import MOST_BYTES
+from schemas.reading import MOST_BYTES, TOO_LARGE
 from streams import topics
 from streams.agencies.receipts import Awaited
 from streams.agencies.sending import HEARTBEAT, Place, TrackingPublisher
@@ -121,7 +121,7 @@ def record_of(entry: Entry, contract: Contract) -> Mapping[str, Any] | Rejection
     if isinstance(entry.datum, Rejection):
         return entry.datum
     if len(entry.datum) > MOST_BYTES:
-        return Rejection(RejectionReason.TOO_LARGE, f"the record is larger than {MOST_BYTES} bytes")
+        return TOO_LARGE
     record = decode_datum(entry.datum, contract.schema, contract.schema)
     if isinstance(record, Broken):
         return Rejection(RejectionReason.NOT_AVRO, f"no datum of `{contract.schema.name}` ({record})")

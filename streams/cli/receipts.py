@@ -10,10 +10,11 @@ import typer
 
 from schemas.receipts import Receipt
 from streams import topics
-from streams.agencies.receipts import Range, Summary, accepted_ranges, counts_of, receipts_in, summed
-from streams.cli.printing import harmless, out, rfc3339, table
+from streams.agencies.receipts import Range, Summary, as_data, counts_of, receipts_in, summed
+from streams.cli.printing import harmless, out, table
 from streams.composition import Platform
 from streams.errors import WrongUse
+from streams.instants import rfc3339
 from streams.kafka.tail import Source, Tail, place_of, read_on, sources_of
 from streams.settings import load
 
@@ -73,24 +74,6 @@ def _noting(messages: Iterable[Any], starts: dict[Source, int]) -> Iterator[Any]
         source, offset = place_of(message)
         starts[source] = offset + 1
         yield message
-
-
-def as_data(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as plain JSON values; ranges of offsets are inclusive."""
-    return {
-        "agency": receipt.agency,
-        "feed": receipt.feed,
-        "topic": receipt.topic,
-        "partition": receipt.partition,
-        "offsets": [receipt.first_offset, receipt.last_offset],
-        "accepted": [list(one) for one in accepted_ranges(receipt)],
-        "counts": counts_of(receipt),
-        "rejected": [
-            {"offset": one.offset, "event": one.event, "reason": one.reason, "detail": one.detail}
-            for one in receipt.rejected
-        ],
-        "at": rfc3339(receipt.at),
-    }
 
 
 def lines(receipt: Receipt) -> list[str]:

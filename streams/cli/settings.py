@@ -22,7 +22,8 @@ _PAGE = """# Settings
 
 Environment variables, or lines of a file `.env` in the working folder; the environment wins. An empty
 variable counts as unset. `headwater settings` prints this list; a wrong value is reported by every command
-with the variable's name. Secrets are never values: a setting names the file that holds one.
+with the variable's name. What neither names is looked for in a file `/run/secrets/headwater_<name>`, where Docker and
+Kubernetes put secrets: use it for the addresses of the databases, which hold passwords.
 
 This page is made by `headwater settings --markdown > docs/settings.md`.
 

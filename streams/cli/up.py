@@ -12,6 +12,7 @@ import typer
 from streams import composition, topics
 from streams.composition import STAGES, Platform
 from streams.errors import WrongUse
+from streams.observing.supervision import supervised
 from streams.settings import load
 from streams.stages.supervisor import Supervisor
 
@@ -34,13 +35,22 @@ def up(
     with composition.case_store(settings):
         pass
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    supervisor = Supervisor(named, {"HEADWATER_KAFKA": platform.bootstrap}, settings.data / "logs")
-    typer.echo(f"{', '.join(named)} run against {platform.bootstrap}; logs in {settings.data / 'logs'}")
-    try:
-        while True:
-            supervisor.watch(typer.echo)
-            time.sleep(0.1)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        supervisor.stop()
+    with supervised(settings, named) as seen:
+        supervisor = Supervisor(
+            named,
+            {"HEADWATER_KAFKA": platform.bootstrap},
+            settings.data / "logs",
+            seen.environments,
+            seen.count_restart,
+        )
+        typer.echo(f"{', '.join(named)} run against {platform.bootstrap}; logs in {settings.data / 'logs'}")
+        if seen.address:
+            typer.echo(f"operator's page: {seen.address}")
+        try:
+            while True:
+                supervisor.watch(typer.echo)
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            supervisor.stop()

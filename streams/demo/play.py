@@ -5,6 +5,7 @@ Starts from nothing each time, in a data folder of its own, so that the accounti
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -23,12 +24,14 @@ from streams.agencies.publishing import Line, Publisher
 from streams.broker import start_broker, stop_broker
 from streams.composition import Platform
 from streams.controls import publish_controls
+from streams.demo.addresses import with_ports
 from streams.demo.comparison import Comparison, compare
 from streams.demo.poison import poison
 from streams.demo.progress import Lag, LagReader
 from streams.errors import UserError, WrongUse
 from streams.kafka.log import partitions_of, read_topic
 from streams.kafka.transactions import require_reachable
+from streams.observing.supervision import supervised
 from streams.register import PersonRequest, Register, open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
@@ -71,25 +74,36 @@ class Played:
 
 
 class Demo:
-    """One run of the demo: a broker, the stages, and the history they work on."""
+    """One run of the demo: a broker, the stages, and the history they work on.
 
-    def __init__(self, settings: Settings, history: Path, say: Say, advance: Advance) -> None:
+    Attributes:
+        operations: address of the operator's page while it runs; empty when `HEADWATER_METRICS_PORT` is unset.
+    """
+
+    def __init__(self, settings: Settings, history: Path, say: Say, advance: Advance, is_watched: bool = False) -> None:
         if not (history / "manifest.json").is_file():
             raise WrongUse(
                 f"{history} holds no simulated history", f"write one: headwater simulate --persons 5000 --out {history}"
             )
-        self.settings = settings.model_copy(update={"data": settings.data / "demo", "clock": "feeds"})
+        kept = settings.model_copy(update={"data": settings.data / "demo", "clock": "feeds"})
+        self.settings = with_ports(kept, is_usual=is_watched)
         self._history = history
         self._say = say
         self._advance = advance
+        self.operations = ""
 
     @contextmanager
     def running(self) -> Iterator[tuple[Platform, Supervisor]]:
         """The platform with its stages running on an empty slate; all of it ends with the block.
 
         Raises:
-            UserError: the broker cannot be started, or the cluster named holds data already.
+            UserError: a demo runs already, the broker cannot be started, or the cluster named holds data already.
         """
+        with _alone(self.settings.data), self._running() as running:
+            yield running
+
+    @contextmanager
+    def _running(self) -> Iterator[tuple[Platform, Supervisor]]:
         settings = self.settings
         if settings.kafka is None:
             self._say("starting Apache Kafka")
@@ -102,14 +116,17 @@ class Demo:
             _require_empty(platform)
             topics.ensure(platform.bootstrap, platform.topics, settings)
             self._load_register(platform)
-            supervisor = Supervisor(
-                composition.STAGES, _environment(settings, platform.bootstrap), settings.data / "logs"
-            )
-            try:
-                yield platform, supervisor
-            finally:
-                self._say("stopping the stages")
-                supervisor.stop()
+            with supervised(settings, composition.STAGES) as seen:
+                self.operations = seen.address
+                environment = _environment(settings, platform.bootstrap)
+                supervisor = Supervisor(
+                    composition.STAGES, environment, settings.data / "logs", seen.environments, seen.count_restart
+                )
+                try:
+                    yield platform, supervisor
+                finally:
+                    self._say("stopping the stages")
+                    supervisor.stop()
         finally:
             if settings.kafka is None:
                 stop_broker(settings)
@@ -196,6 +213,20 @@ class Demo:
             return compare(expected, self._history / "population.jsonl", register, store)
 
 
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Keeps a second demo from taking the ground from under the first."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with data.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"a demo runs already on {data}", "end it with Ctrl-C, or set HEADWATER_DATA to another folder"
+            ) from None
+        yield
+
+
 def _require_empty(platform: Platform) -> None:
     if any(True for _ in read_topic(platform.bootstrap, topics.LIFE_EVENTS)):
         raise UserError(
@@ -209,6 +240,8 @@ def _environment(settings: Settings, bootstrap: str) -> dict[str, str]:
         "HEADWATER_DATA": str(settings.data.resolve()),
         "HEADWATER_KAFKA": bootstrap,
         "HEADWATER_CLOCK": settings.clock,
+        "HEADWATER_BOARD_PORT": str(settings.board_port),
+        "HEADWATER_GATEWAY_PORT": str(settings.gateway_port),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
 

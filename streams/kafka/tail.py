@@ -98,6 +98,24 @@ def ends_of(bootstrap: str, sources: Iterable[Source]) -> dict[Source, int]:
         consumer.close()
 
 
+def offsets_at(bootstrap: str, sources: Iterable[Source], moment: int) -> dict[Source, int]:
+    """Offset of the first record of each partition written at that time (ms) or later; its end when there is none.
+
+    Raises:
+        Unreachable: the broker does not answer.
+    """
+    ends = ends_of(bootstrap, sources)
+    consumer = Consumer({**client_config(bootstrap), "group.id": "headwater-readers"})
+    try:
+        asked = [TopicPartition(*source, max(moment, 0)) for source in ends]
+        found = {(one.topic, one.partition): one.offset for one in consumer.offsets_for_times(asked, timeout=10)}
+        return {source: found[source] if found[source] >= 0 else end for source, end in ends.items()}
+    except KafkaException as error:
+        raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
+    finally:
+        consumer.close()
+
+
 def read_on(bootstrap: str, starts: Mapping[Source, int]) -> Iterator[Message]:
     """Yields what lies between the given offsets and the ends as they are now.
 

@@ -51,17 +51,14 @@ class Position:
     is_first: bool = False
 
 
-class Committer:
-    """Commits outputs and the position of one input partition, atomically."""
+class TransactionalSender:
+    """Sends records in transactions under one `transactional.id`: opening it fences whoever had it before."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str, partition: int) -> None:
-        self._source = (topic, partition)
-        # Its generation stays -1, which the broker always accepts: fencing is by transactional.id.
-        self._group = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"})
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._producer = Producer(
             {
                 **client_config(bootstrap),
-                "transactional.id": f"{group}|{topic}|{partition}",
+                "transactional.id": transactional_id,
                 "transaction.timeout.ms": 60_000,
                 # 7.5 ms a transaction instead of 101 ms at the default of 100.
                 "retry.backoff.ms": 5,
@@ -76,27 +73,18 @@ class Committer:
         )
         self._failures: list[KafkaError] = []
 
-    def open(self) -> Position:
-        """Fences earlier holders of the partition, then reads the committed position."""
+    def open(self) -> None:
+        """Fences earlier holders of the id.
+
+        Raises:
+            KafkaException: Kafka does not answer.
+        """
         self._producer.init_transactions(30)
-        (committed,) = committed_offsets(self._group, [TopicPartition(*self._source)])
-        if committed.error is not None:
-            raise KafkaException(committed.error)
-        if committed.offset >= 0:
-            oldest = self._oldest()
-            if oldest > committed.offset:
-                log.error(
-                    "records lost to retention before they were read",
-                    topic=self._source[0], partition=self._source[1], lost=oldest - committed.offset,
-                )  # fmt: skip
-            return Position(max(committed.offset, oldest), committed.metadata or "")
-        return Position(self._oldest(), "", is_first=True)
 
-    def _oldest(self) -> int:
-        return watermarks(self._group, TopicPartition(*self._source))[0]
-
-    def commit(self, outgoing: Iterable[Outgoing], offset: int, note: str = "") -> None:
-        """Sends `outgoing` and commits `offset` with `note`, all or nothing.
+    def send(
+        self, outgoing: Iterable[Outgoing], positions: tuple[Consumer, list[TopicPartition]] | None = None
+    ) -> None:
+        """Sends records in one transaction, with input positions of a consumer's group if named: all or nothing.
 
         Raises:
             KafkaException: nothing is committed; the caller must end and start anew.
@@ -104,13 +92,13 @@ class Committer:
         self._producer.begin_transaction()
         for record in outgoing:
             self._send(record)
-        position = TopicPartition(*self._source, offset, note)
-        self._producer.send_offsets_to_transaction([position], self._group.consumer_group_metadata(), 30)
+        if positions is not None:
+            group, offsets = positions
+            self._producer.send_offsets_to_transaction(offsets, group.consumer_group_metadata(), 30)
         self._commit()
 
     def close(self) -> None:
-        """Aborts what is open and lets go of the connections."""
-        self._group.close()
+        """Aborts what is open and lets go of the connection."""
         self._producer.purge()
         self._producer.flush(1)
 
@@ -146,6 +134,48 @@ class Committer:
     def _on_delivery(self, error: KafkaError | None, _message: object) -> None:
         if error is not None:
             self._failures.append(error)
+
+
+class Committer:
+    """Commits outputs and the position of one input partition, atomically."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, partition: int) -> None:
+        self._source = (topic, partition)
+        # Its generation stays -1, which the broker always accepts: fencing is by transactional.id.
+        self._group = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"})
+        self._sender = TransactionalSender(bootstrap, f"{group}|{topic}|{partition}")
+
+    def open(self) -> Position:
+        """Fences earlier holders of the partition, then reads the committed position."""
+        self._sender.open()
+        (committed,) = committed_offsets(self._group, [TopicPartition(*self._source)])
+        if committed.error is not None:
+            raise KafkaException(committed.error)
+        if committed.offset >= 0:
+            oldest = self._oldest()
+            if oldest > committed.offset:
+                log.error(
+                    "records lost to retention before they were read",
+                    topic=self._source[0], partition=self._source[1], lost=oldest - committed.offset,
+                )  # fmt: skip
+            return Position(max(committed.offset, oldest), committed.metadata or "")
+        return Position(self._oldest(), "", is_first=True)
+
+    def _oldest(self) -> int:
+        return watermarks(self._group, TopicPartition(*self._source))[0]
+
+    def commit(self, outgoing: Iterable[Outgoing], offset: int, note: str = "") -> None:
+        """Sends `outgoing` and commits `offset` with `note`, all or nothing.
+
+        Raises:
+            KafkaException: nothing is committed; the caller must end and start anew.
+        """
+        self._sender.send(outgoing, (self._group, [TopicPartition(*self._source, offset, note)]))
+
+    def close(self) -> None:
+        """Aborts what is open and lets go of the connections."""
+        self._group.close()
+        self._sender.close()
 
 
 def require_reachable(bootstrap: str) -> None:

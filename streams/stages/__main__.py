@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 
 from streams import composition, logs
+from streams.composition import Platform
 from streams.errors import UserError
+from streams.observing.health import Health
+from streams.observing.process import observed
 from streams.settings import load
+from streams.stages.gauges import meters_of
 from streams.stages.worker import StageWorker
 
 
@@ -15,8 +19,12 @@ def main(stage: str) -> int:
     try:
         settings = load()
         logs.configure(settings.log_level)
-        with composition.stage(stage, settings) as (built, bootstrap):
-            StageWorker(built, bootstrap, settings).run()
+        platform = Platform(settings)
+        with composition.stage(stage, platform) as built:
+            meters, health = meters_of(stage, platform.deployment), Health()
+            health.wait_for("its partitions")
+            with observed(meters, health, settings):
+                StageWorker(built, platform.bootstrap, settings, meters, health).run()
     except UserError as error:
         sys.stderr.write(f"headwater {stage}: {error.problem}\n  remedy: {error.remedy}\n")
         return error.exit_code

@@ -34,6 +34,7 @@ from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
 from streams.stages.decoding import unreadable
 from streams.stages.situations import SituationWriter
+from streams.stages.tally import Report, Tally
 
 log = structlog.get_logger()
 
@@ -70,6 +71,7 @@ class CorrelateTask:
         self._due: list[tuple[int, str]] = []
         self._clock = MarkedClock(context.feeds, is_wall=context.is_wall)
         self._marked = 0
+        self._tally = Tally()
 
     def open(self, position: Position) -> None:
         """Folds timelines up to the committed position, ledgers to the end of the own decisions."""
@@ -102,7 +104,7 @@ class CorrelateTask:
                 outgoing += self._line(record)
             except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
                 log.error("correlate fault", offset=record.offset, error=type(error).__name__, where=where(error))
-                outgoing.append(dead_letter(record, "correlate", "fault", type(error).__name__))
+                outgoing += self._unread(dead_letter(record, "correlate", "fault", type(error).__name__))
         return [*outgoing, *self._mark()]
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
@@ -115,6 +117,10 @@ class CorrelateTask:
         """Nothing: the log itself holds what is needed."""
         return ""
 
+    def report(self) -> Report:
+        """What became of the records, how many persons are held, and up to when feeds were heard."""
+        return self._tally.report(len(self._subjects), self._clock.now, self._clock.heard.feeds)
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -126,23 +132,32 @@ class CorrelateTask:
                 return self._event(value)
             case Mark():
                 self._clock.mark(value)
-                return self._fire()
+                return self._counted("mark", self._fire())
             case Control():
-                return self._context.situations.control(value)
+                return self._counted("control", self._context.situations.control(value))
             case Unreadable(Unread.TOMBSTONE):
                 return []
             case _:
-                return [unreadable(record, "correlate", value)]
+                return self._unread(unreadable(record, "correlate", value))
 
     def _event(self, event: LifeEvent) -> list[Outgoing]:
         subject = self._subject(event.person)
         late = judge_late(self._context.rules, subject.timeline, event)
         timeline, applied = apply(subject.timeline, event)
         if applied in (Applied.DUPLICATE, Applied.CONFLICTING):
-            return []
+            return self._counted(applied, [])
         subject.timeline = timeline
         outgoing = [out for decision in late for out in self._told(decision, event.recorded_at)]
-        return [*outgoing, *self._decide(event.person, subject, event.recorded_at)]
+        return self._counted("applied", [*outgoing, *self._decide(event.person, subject, event.recorded_at)])
+
+    def _counted(self, result: str, outgoing: list[Outgoing]) -> list[Outgoing]:
+        """Counts a record once its work is done: one that fails half-way is `unread` and nothing else."""
+        self._tally.results[result] += 1
+        return outgoing
+
+    def _unread(self, letter: Outgoing) -> list[Outgoing]:
+        self._tally.set_aside([letter])
+        return self._counted("unread", [letter])
 
     def _fire(self) -> list[Outgoing]:
         """Decides for everyone whose time has come, earliest first."""

@@ -6,6 +6,8 @@ from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing
 from streams.topics import dead_letters
 
+REASON = "__connect.errors.exception.class.name"
+
 
 def dead_letter(record: RawRecord, stage: str, reason: str, detail: str) -> Outgoing:
     """A record as it came, addressed to the stage's dead-letter topic.
@@ -17,8 +19,13 @@ def dead_letter(record: RawRecord, stage: str, reason: str, detail: str) -> Outg
         "__connect.errors.partition": str(record.partition),
         "__connect.errors.offset": str(record.offset),
         "__connect.errors.stage": stage,
-        "__connect.errors.exception.class.name": reason,
+        REASON: reason,
         "__connect.errors.exception.message": detail,
     }
     headers = [*(record.headers or ()), *((name, value.encode()) for name, value in context.items())]
     return Outgoing(dead_letters(record.topic, stage), 0, record.key, record.value, headers)
+
+
+def reason_of(letter: Outgoing) -> str:
+    """Why the record was set aside; the last such header, for a dead letter may be set aside again."""
+    return next(value.decode() for name, value in reversed(letter.headers or ()) if name == REASON)

@@ -30,6 +30,7 @@ from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.dead_letters import dead_letter
+from streams.stages.tally import Report, Tally
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ class IntakeTask:
         self._heard = 0
         self._marked = 0
         self._last_mark = 0.0
+        self._tally = Tally()
 
     def open(self, position: Position) -> None:
         """Takes up from when the source was heard up to."""
@@ -80,10 +82,12 @@ class IntakeTask:
             return []
         readings = [self._read(record) for record in records]
         events, withheld = self._events(records, readings)
+        counts = _counts(readings, withheld)
+        self._count(counts, readings)
         return [
             *map(self._life_event, events),
             *self._dead_letters(records, readings),
-            self._receipt(records, readings, withheld, len(events)),
+            self._receipt(records, readings, counts, len(events)),
             *self._marks_if_due(),
         ]
 
@@ -95,6 +99,10 @@ class IntakeTask:
     def note(self) -> str:
         """Up to when the source partition was heard, ms."""
         return str(self._heard)
+
+    def report(self) -> Report:
+        """What became of the records."""
+        return self._tally.report()
 
     def close(self) -> None:
         """Nothing to let go of; the register belongs to the worker."""
@@ -173,15 +181,24 @@ class IntakeTask:
             if isinstance(reading, Rejection)
         ]
 
+    def _count(self, counts: ReceiptCounts, readings: Sequence[Reading]) -> None:
+        """As the receipt counts, but those withheld apart from those processed: each record once."""
+        results = self._tally.results
+        results["processed"] += counts.processed - counts.withheld
+        results["withheld"] += counts.withheld
+        results["rejected"] += counts.rejected
+        results["heartbeat"] += counts.heartbeats
+        if counts.rejected:
+            self._tally.dead_letters.update(one.reason for one in readings if isinstance(one, Rejection))
+
     def _receipt(
-        self, records: Sequence[RawRecord], readings: Sequence[Reading], withheld: int, events_made: int
+        self, records: Sequence[RawRecord], readings: Sequence[Reading], counts: ReceiptCounts, events_made: int
     ) -> Outgoing:
         rejected = tuple(
             RejectedRecord(record.offset, _event_id(record), reading.reason, reading.detail)
             for record, reading in zip(records, readings, strict=True)
             if isinstance(reading, Rejection)
         )
-        heartbeats = sum(isinstance(reading, Heartbeat) for reading in readings)
         receipt = Receipt(
             agency=self._contract.agency,
             feed=self._contract.feed,
@@ -189,12 +206,7 @@ class IntakeTask:
             partition=self._partition,
             first_offset=records[0].offset,
             last_offset=records[-1].offset,
-            counts=ReceiptCounts(
-                processed=len(records) - len(rejected) - heartbeats,
-                withheld=withheld,
-                rejected=len(rejected),
-                heartbeats=heartbeats,
-            ),
+            counts=counts,
             events_made=events_made,
             rejected=rejected,
             at=self._context.wall(),
@@ -210,6 +222,14 @@ class IntakeTask:
         key = f"mark|{mark.feed}|{mark.partition}".encode()
         value = self._context.codec.encode(mark)
         return [Outgoing(topics.LIFE_EVENTS, p, key, value) for p in range(self._context.core_partitions)]
+
+
+def _counts(readings: Sequence[Reading], withheld: int) -> ReceiptCounts:
+    rejected = sum(isinstance(reading, Rejection) for reading in readings)
+    heartbeats = sum(isinstance(reading, Heartbeat) for reading in readings)
+    return ReceiptCounts(
+        processed=len(readings) - rejected - heartbeats, withheld=withheld, rejected=rejected, heartbeats=heartbeats
+    )
 
 
 def _person_request(event: MappedEvent, roles: dict[str, int]) -> PersonRequest:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from processors.events import Control
+from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationMark
 from processors.offers.plan import PartitionState, advance
 from processors.offers.policy import ContactPolicy
@@ -20,11 +21,20 @@ from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.decoding import decode_all
+from streams.stages.tally import Report, Tally
 
 FOLD_BATCH = 1000
 
-Input = Situation | SituationMark | Control | ContactPolicy
-INPUTS = (Situation, SituationMark, Control, ContactPolicy)
+Input = Situation | SituationMark | Control | ContactPolicy | OfferAction
+KINDS: dict[type[Input], str] = {
+    Situation: "situation",
+    SituationMark: "mark",
+    Control: "control",
+    ContactPolicy: "policy",
+    OfferAction: "action",
+}
+"""What plan takes, and what each counts as."""
+INPUTS = tuple(KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class PlanTask:
         self._state = PartitionState()
         self._policy = context.policy
         self._is_policy_told = False
+        self._tally = Tally()
 
     def open(self, position: Position) -> None:
         """Runs the log up to the committed position through plan again."""
@@ -55,6 +66,9 @@ class PlanTask:
     def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: what became of offers and situations."""
         inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
+        self._tally.results.update(map(_kind, inputs))
+        self._tally.results["unread"] += len(unread)
+        self._tally.set_aside(unread)
         return [*self._policy_news(), *map(self._offer, self._advance(inputs)), *unread]
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
@@ -65,6 +79,10 @@ class PlanTask:
     def note(self) -> str:
         """Nothing: the log itself holds what is needed."""
         return ""
+
+    def report(self) -> Report:
+        """What became of the records, how many situations wait in their hold, and plan's clock."""
+        return self._tally.report(self._state.held, self._state.clock or 0)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -105,3 +123,7 @@ class PlanTask:
         what = record.cause if record.state is OfferState.SUPPRESSED else record.offer
         key = f"{record.household}|{what}".encode()
         return Outgoing(topics.OFFERS, self._partition, key, self._context.codec.encode(record))
+
+
+def _kind(value: Input) -> str:
+    return KINDS[type(value)]

@@ -13,9 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from streams.services import SERVICES
 
 MIN_PAUSE_S = 0.2
 MAX_PAUSE_S = 10.0
@@ -34,10 +36,27 @@ class _Worker:
 
 
 class Supervisor:
-    """Runs the stages named, each in a process of its own, logging to one file a stage."""
+    """Runs the stages named, each in a process of its own, logging to one file a stage.
 
-    def __init__(self, stages: Iterable[str], environment: dict[str, str], logs: Path) -> None:
+    Args:
+        stages: their names.
+        environment: what all of them are told besides this process's own environment.
+        logs: folder for their logs.
+        own: what single stages are told besides.
+        on_restart: is told the name of a stage that is started anew.
+    """
+
+    def __init__(
+        self,
+        stages: Iterable[str],
+        environment: Mapping[str, str],
+        logs: Path,
+        own: Mapping[str, Mapping[str, str]] | None = None,
+        on_restart: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._environment = {**os.environ, **environment}
+        self._own = own or {}
+        self._on_restart = on_restart
         self._logs = logs
         self._workers = [self._start(stage) for stage in stages]
 
@@ -89,8 +108,8 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         with (self._logs / f"{stage}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "streams.stages", stage],
-                env=self._environment,
+                [sys.executable, "-m", "streams.services" if stage in SERVICES else "streams.stages", stage],
+                env={**self._environment, **self._own.get(stage, {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -106,3 +125,4 @@ class Supervisor:
         worker.process = self._spawn(worker.stage)
         worker.started, worker.restart_at = time.monotonic(), None
         worker.restarts += 1
+        self._on_restart(worker.stage)

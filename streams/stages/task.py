@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sinks.case_db import Counts
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
+from streams.stages.tally import Report
 
 
 class Task(Protocol):
@@ -29,6 +31,9 @@ class Task(Protocol):
     def note(self) -> str:
         """What to keep with the committed position, at most a few dozen characters."""
 
+    def report(self) -> Report:
+        """What became of the records since the last report; called every few seconds, between chunks."""
+
     def close(self) -> None:
         """Lets go of what the task holds."""
 
@@ -41,11 +46,13 @@ class Stage:
         name: `intake`, `correlate`, ...; the consumer group is `headwater-<name>`.
         topics: input topics.
         task: makes the task of one input partition (topic, partition).
+        counts: how many offers there are, where the stage can know; called off the event loop.
     """
 
     name: str
     topics: tuple[str, ...]
     task: Callable[[str, int], Task]
+    counts: Callable[[], Counts] | None = None
 
     @property
     def group(self) -> str:

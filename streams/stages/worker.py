@@ -17,7 +17,7 @@ import faulthandler
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -27,17 +27,26 @@ from aiokafka.errors import IllegalStateError
 from confluent_kafka import KafkaError, KafkaException
 from faust.types import TP, AppT, Message
 
+from sinks.case_db import CaseStoreUnavailable, Counts
+from sinks.metrics import Meters
 from streams.errors import UserError
 from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
 from streams.kafka.transactions import Committer, Outgoing
 from streams.logs import where
+from streams.observing.health import Health
 from streams.settings import Settings
+from streams.stages.gauges import StageGauges
+from streams.stages.tally import Report
 from streams.stages.task import Stage, Task
 
 log = structlog.get_logger()
 
 CHUNK_RECORDS = 5000
 TICK_S = 1.0
+REPORT_S = 2.0
+COUNTS_S = 5.0
+COUNTS_REST = 20
+"""Offers are counted every few seconds, and rarer when counting takes long: at most 5 % of the time."""
 HUNG_S = 40.0
 """A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
 LOST_TICKS = 3
@@ -57,9 +66,10 @@ class _RawSchema(faust.Schema[Any, Any]):
 class PartitionWork:
     """One assigned partition: its task, its committer and its position."""
 
-    def __init__(self, task: Task, committer: Committer) -> None:
+    def __init__(self, task: Task, committer: Committer, gauges: StageGauges) -> None:
         self._task = task
         self._committer = committer
+        self._gauges = gauges
         self.position = 0
         self.stalled_ticks = 0
 
@@ -73,7 +83,8 @@ class PartitionWork:
         """Works on a chunk and commits; False when it does not begin at the task's position."""
         if chunk.before != self.position or not _is_whole(chunk):
             return False
-        outgoing = self._task.process(chunk.records)
+        with self._gauges.chunk():
+            outgoing = self._task.process(chunk.records)
         self._commit(outgoing, chunk.after)
         self.stalled_ticks = 0
         return True
@@ -88,6 +99,10 @@ class PartitionWork:
         if outgoing:
             self._commit(outgoing, self.position)
 
+    def report(self) -> Report:
+        """What became of the records since the last report; all of it is committed."""
+        return self._task.report()
+
     def close(self) -> None:
         """Ends the work on this partition."""
         self._task.close()
@@ -98,7 +113,8 @@ class PartitionWork:
         # broker was away meanwhile (confluentinc/librdkafka#5456): then the process ends, to start anew.
         faulthandler.dump_traceback_later(HUNG_S, exit=True)
         try:
-            self._committer.commit(outgoing, position, self._task.note())
+            with self._gauges.transaction():
+                self._committer.commit(outgoing, position, self._task.note())
         finally:
             faulthandler.cancel_dump_traceback_later()
         self.position = position
@@ -107,8 +123,11 @@ class PartitionWork:
 class StageWorker:
     """A Faust application for one stage."""
 
-    def __init__(self, stage: Stage, bootstrap: str, settings: Settings) -> None:
+    def __init__(self, stage: Stage, bootstrap: str, settings: Settings, meters: Meters, health: Health) -> None:
         self._stage = stage
+        self._gauges = StageGauges(stage.name, meters, is_wall=settings.clock == "wall")
+        self._health = health
+        self._next_counts = 0.0
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
@@ -150,6 +169,7 @@ class StageWorker:
         topic = app.topic(*self._stage.topics, schema=_RawSchema(), acks=False)
         app.agent(topic, name=self._stage.name)(self._consume)  # type: ignore[arg-type]
         app.timer(interval=TICK_S)(self._tick)
+        app.timer(interval=REPORT_S)(self._report)
         app.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
         app.on_partitions_revoked.connect(self._on_revoked)  # type: ignore[arg-type]
         return app
@@ -168,19 +188,35 @@ class StageWorker:
 
     async def _tick(self) -> None:
         try:
+            self._health.beat()
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
-                    work.tick(self._is_idle(tp, work))
+                    end = last_stable_offset(self.app.consumer, tp)
+                    work.tick(is_idle=end is not None and work.position >= end)
+                    self._gauges.lag(tp, 0 if end is None else end - work.position)
                     await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
-    def _is_idle(self, tp: TP, work: PartitionWork) -> bool:
-        """Whether the work has reached the end of its partition as the last fetch saw it."""
-        end = last_stable_offset(self.app.consumer, tp)
-        return end is not None and work.position >= end
+    async def _report(self) -> None:
+        """Between chunks, so that whatever is counted is committed."""
+        try:
+            reports = [work.report() for work in self._work.values()]
+            for report in reports:
+                self._gauges.count(report)
+            self._gauges.stand(reports)
+            if self._stage.counts is not None and time.monotonic() >= self._next_counts:
+                await self._show_counts(self._stage.counts)
+        except Exception as error:  # noqa: BLE001 - what is told about the work must not end it
+            log.error("stage cannot report", stage=self._stage.name, error=type(error).__name__, where=where(error))
+
+    async def _show_counts(self, counts: Callable[[], Counts]) -> None:
+        begun = time.monotonic()
+        with suppress(CaseStoreUnavailable):  # the stage itself will say so as soon as it has work
+            self._gauges.offers(await asyncio.to_thread(counts))
+        self._next_counts = time.monotonic() + max(COUNTS_S, COUNTS_REST * (time.monotonic() - begun))
 
     async def _fetch_again_if_lost(self, tp: TP, work: PartitionWork) -> None:
         """A lost chunk shows by the next one; when none follows, by a consumer ahead of work that stalls.
@@ -189,7 +225,12 @@ class StageWorker:
         does not begin at the position any more and is refused.
         """
         with suppress(IllegalStateError):  # revoked meanwhile
-            fetched = await self.app.consumer.position(tp)
+            try:
+                fetched = await self.app.consumer.position(tp)
+            except RuntimeError:
+                if self.app.should_stop:  # the consumer's loop is closed by now; nothing is lost by not asking it
+                    return
+                raise
             work.stalled_ticks = 0 if fetched == work.position else work.stalled_ticks + 1
             if work.stalled_ticks >= LOST_TICKS and self._work.get(tp) is work:
                 work.stalled_ticks = 0
@@ -202,12 +243,15 @@ class StageWorker:
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
             missing = sorted(tp for tp in assigned if tp not in self._work)
+            self._health.wait_for(f"{len(missing)} partitions to be opened")
             # Fencing waits for the broker half a second each: side by side, off the event loop.
             opened = await asyncio.gather(*(asyncio.to_thread(self._open, tp) for tp in missing))
             for tp, work in zip(missing, opened, strict=True):
                 self._work[tp] = work
                 # Faust fetches as soon as it is assigned; what it handed over meanwhile was dropped.
                 self._rewind(tp, work)
+            self._gauges.partitions(len(self._work))
+            self._health.be_ready()
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
@@ -215,12 +259,15 @@ class StageWorker:
         for tp in revoked:
             work = self._work.pop(tp, None)
             if work is not None:
+                self._gauges.count(work.report())
+                self._gauges.forget(tp)
                 work.close()
+        self._gauges.partitions(len(self._work))
 
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer)
+        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
         work.open()
         log.info(
             "partition opened",

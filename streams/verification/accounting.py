@@ -14,6 +14,7 @@ from confluent_kafka import Message
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent
+from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Reason, Situation, SituationKind, SituationMark
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
@@ -30,6 +31,8 @@ GROUP_OF = {
     topics.OFFERS: "headwater-deliver",
 }
 """Internal topics that a stage reads to the end, and its consumer group."""
+
+EVERYTHING = 1_000_000
 
 Source = tuple[str, int]
 """Topic and partition."""
@@ -69,6 +72,7 @@ class Accounting:
             at work may differ by as much.
         offers: offers by state, as on `offers.v1`.
         suppressed: suppressed situations by reason, as on `offers.v1`.
+        actions: what workers did, as on `outcomes.v1`.
     """
 
     received: int = 0
@@ -83,6 +87,7 @@ class Accounting:
     situations: int = 0
     held: int = 0
     clock: int = 0
+    actions: int = 0
     under_way: dict[str, int] = field(default_factory=dict)
     offers: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
@@ -104,6 +109,7 @@ class Accountant:
         self._store = store
         self._account = Accounting()
         self._standing: dict[str, Situation] = {}
+        self._acted: set[str] = set()
 
     def draw_up(self, on_step: Callable[[str], None] = lambda _step: None) -> Accounting:
         """Counts everything, agency topics first; `on_step` is told what is read now.
@@ -121,7 +127,10 @@ class Accountant:
         on_step(topics.DECISIONS)
         self._decisions_and_situations()
         on_step(topics.OFFERS)
-        self._database(self._offers())
+        told = self._offers()
+        self._database(told)
+        on_step(topics.OUTCOMES)
+        self._actions(told[0])
         return self._account
 
     def _note_under_way(self) -> None:
@@ -224,6 +233,8 @@ class Accountant:
             if isinstance(value, SituationMark):
                 newest = max(value.now, marks.get(value.source_partition, (0, 0))[0])
                 marks[value.source_partition] = newest, value.source_partitions
+            elif isinstance(value, OfferAction):
+                self._acted.add(value.id)
             elif isinstance(value, Situation):
                 if value.kind is SituationKind.MATCHED:
                     self._standing[value.match] = value
@@ -279,6 +290,26 @@ class Accountant:
             f"suppressed on {topics.OFFERS}", len(suppressed),
             "suppressed in the case database", sum(1 for _ in self._store.suppressed()),
         )  # fmt: skip
+
+    def _actions(self, newest: dict[str, OfferRecord]) -> None:
+        """Checks that what workers did went from the database to Kafka, to plan, and was answered."""
+        account = self._account
+        told = {action.id: action for action in self._values(topics.OUTCOMES) if isinstance(action, OfferAction)}
+        account.actions = len(told)
+        waiting = {item.action.id for item in self._store.outbox(EVERYTHING)}
+        left = len(waiting - told.keys())
+        self._equal(
+            "acts of workers in the case database", self._store.action_count(),
+            f"on {topics.OUTCOMES} or still on the outbox", account.actions + left,
+        )  # fmt: skip
+        self._equal(
+            f"acts on {topics.OUTCOMES}", account.actions, f"the same on {topics.SITUATIONS}",
+            len(told.keys() & self._acted),
+        )  # fmt: skip
+        answered = sum(
+            action.offer in newest and newest[action.offer].version > action.version for action in told.values()
+        )
+        self._equal(f"acts on {topics.OUTCOMES}", account.actions, "answered by a newer version of the offer", answered)
 
     def _values(self, topic: str) -> Iterator[Value]:
         for message in read_topic(self._bootstrap, topic):

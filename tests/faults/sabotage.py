@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streams.composition import STAGES
+from streams.composition import FAUST_STAGES
 from streams.demo.play import Demo, Played
 from streams.stages.supervisor import Supervisor
 from tests.integration.towns import check_offers_once
@@ -17,7 +17,7 @@ class Saboteur:
         self.strike: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage in STAGES:
+        if stage in FAUST_STAGES:
             self.strike(stage, done, total)
 
 

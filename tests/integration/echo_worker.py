@@ -16,11 +16,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from sinks.metrics import Meters
 from streams import logs
 from streams.kafka import chunks
 from streams.kafka.transactions import Outgoing, Position
+from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages import worker
+from streams.stages.tally import Report
 from streams.stages.task import Stage
 
 SOURCES = tuple(os.environ["ECHO_FROM"].split(","))
@@ -62,6 +65,10 @@ class EchoTask:
         """How many records were worked on."""
         return str(self._done)
 
+    def report(self) -> Report:
+        """Nothing is counted."""
+        return Report()
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -95,7 +102,7 @@ def main() -> None:
     if LOSE:
         chunks.ChunkTransport.Consumer = LosingConsumer
     stage = Stage(os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker))
-    running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings)
+    running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health())
     # Were Faust's own commits on, they would come this often.
     running.app.conf.broker_commit_interval = 0.05
     running.run()

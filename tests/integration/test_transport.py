@@ -291,9 +291,9 @@ def test_the_worker_that_died_within_a_transaction_leaves_nothing(kafka: str, pa
     source, target, group = pair
     dead, heir = Committer(kafka, group, source, 0), Committer(kafka, group, source, 0)
     dead.open()
-    dead._producer.begin_transaction()
-    dead._producer.produce(target, b"half", partition=0)
-    dead._producer.flush(10)
+    dead._sender._producer.begin_transaction()
+    dead._sender._producer.produce(target, b"half", partition=0)
+    dead._sender._producer.flush(10)
     heir.open()  # aborts it: a reader must not wait for a time-out
     heir.commit([Outgoing(target, 0, None, b"whole")], 1)
     assert [message.value() for message in read_partition(kafka, target, 0)] == [b"whole"]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.events import Control, ControlKind
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, action_id
 from processors.offers.model import (
     OfferRecord,
     OfferState,
@@ -20,6 +21,7 @@ from processors.offers.model import (
     SituationKind,
     SituationMark,
     Urgency,
+    offer_id,
 )
 from processors.offers.plan import PlanInput, advance
 from processors.offers.policy import DAY_MS, ContactPolicy
@@ -100,6 +102,15 @@ def by_household(records: Iterable[OfferRecord]) -> dict[str, list[OfferRecord]]
     return found
 
 
+def acted(where: int, number: int, version: int, what: ActionKind | OutcomeCode, by: str) -> OfferAction:
+    """Somebody acts on an offer there may be; an outcome closes it."""
+    offer, is_end = offer_id(f"h{where}", number), isinstance(what, OutcomeCode)
+    return OfferAction(
+        action_id(offer, version), offer, version, f"h{where}", f"a{where % 2}",
+        ActionKind.CLOSED if is_end else ActionKind(what), OutcomeCode(what) if is_end else None, by, "t0", 0,
+    )  # fmt: skip
+
+
 anything = st.lists(
     st.one_of(
         st.builds(
@@ -118,6 +129,14 @@ anything = st.lists(
             st.integers(0, 40),
         ),
         st.builds(lambda source, day: SituationMark(source, 2, day * DAY_MS), st.integers(0, 1), st.integers(0, 90)),
+        st.builds(
+            acted,
+            st.integers(0, 2),
+            st.integers(1, 2),
+            st.integers(1, 4),
+            st.sampled_from([ActionKind.TAKEN, ActionKind.CONTACTED, *OutcomeCode]),
+            st.sampled_from(["anna", "ben"]),
+        ),
     ),
     max_size=40,
 )
@@ -147,6 +166,10 @@ def test_limits_hold_whatever_arrives(policy: ContactPolicy, inputs: list[PlanIn
         _check_versions(records)
 
 
+HAD = {OfferState.TAKEN, OfferState.CONTACTED}
+ENDED = {OfferState.CLOSED, OfferState.WITHDRAWN}
+
+
 def _check_versions(records: list[OfferRecord]) -> None:
     assert [each.at for each in records] == sorted(each.at for each in records)
     versions: dict[str, list[int]] = defaultdict(list)
@@ -158,23 +181,33 @@ def _check_versions(records: list[OfferRecord]) -> None:
 
 def _check_limits(policy: ContactPolicy, records: list[OfferRecord]) -> None:
     current: str | None = None
+    before = OfferState.OPEN
     contacts: list[int] = []
     quiet_until = -1
     for record in records:
         if record.state is OfferState.SUPPRESSED:
             continue
-        assert current in {None, record.offer}, "two open offers in one household"
-        current = record.offer if record.state is OfferState.OPEN else None
+        assert current in {None, record.offer}, "two live offers in one household"
+        current = record.offer if record.state.is_live else None
         if record.version == 1:
             assert record.at >= quiet_until
             assert sum(each > record.at - policy.cap_within_ms for each in contacts) < policy.cap_offers
         if record.state is OfferState.OPEN:
             assert record.opened_at <= record.at < record.closes_at
             assert record.situations
+        assert (record.contact != "") == (record.state in HAD or (record.state in ENDED and before in HAD))
+        is_reached = before is OfferState.CONTACTED
         if record.state is OfferState.LAPSED:
             assert record.at >= record.closes_at
+            assert before is OfferState.OPEN, "somebody had it"
             contacts.append(record.opened_at)
             quiet_until = record.closes_at + policy.cool_down_ms
+        elif record.state is OfferState.CLOSED and (is_reached or record.outcome is not OutcomeCode.WRONG_FACTS):
+            contacts.append(record.opened_at)
+            quiet_until = record.at + policy.cool_down_ms
+        elif record.state is OfferState.WITHDRAWN and is_reached:
+            contacts.append(record.opened_at)
+        before = record.state
 
 
 @patient

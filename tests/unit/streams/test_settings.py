@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.errors import WrongUse
-from streams.settings import load
+from streams.settings import Settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +49,27 @@ def test_a_fault_in_the_file_is_named_too(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         load().clock = "feeds"  # type: ignore[misc]
+
+
+def test_a_file_of_secrets_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    (tmp_path / "headwater_case_db").write_text("postgresql://cases@there/cases\n")
+    (tmp_path / "headwater_kafka").write_text("there:9092")
+    (tmp_path / "register_key").write_text("of no setting")
+    monkeypatch.setenv("HEADWATER_KAFKA", "here:9092")
+    settings = load()
+    assert (settings.case_db, settings.kafka) == ("postgresql://cases@there/cases", "here:9092")
+
+
+def test_a_fault_in_a_file_of_secrets_is_named_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    (tmp_path / "headwater_clock").write_text("sundial")
+    with pytest.raises(WrongUse, match="HEADWATER_CLOCK"):
+        load()
+
+
+def test_a_file_of_secrets_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    (tmp_path / "headwater_case_db").write_bytes(b"\xff")
+    with pytest.raises(WrongUse, match="a setting cannot be read"):
+        load()

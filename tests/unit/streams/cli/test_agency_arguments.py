@@ -17,12 +17,12 @@ from schemas.outcomes import Rejection
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from streams import cli
 from streams.agencies.dead_letter_box import REPLAYED_FROM, Box, DeadLetter
-from streams.agencies.receipts import Awaited, summed
+from streams.agencies.receipts import Awaited, as_data, summed
 from streams.agencies.sending import HEARTBEAT, Landings, Place
 from streams.cli import outcome
 from streams.cli.dlq import grouped
 from streams.cli.publish import choose, record_of
-from streams.cli.receipts import as_data, in_words, lines, show
+from streams.cli.receipts import in_words, lines, show
 from streams.cli.topics import differences
 from streams.errors import Unreachable, WrongUse
 from streams.topics import Topic

@@ -72,6 +72,24 @@ def test_last_words_are_what_an_operator_needs(failing: Supervisor) -> None:
     failing.stop()
 
 
+def test_each_process_is_told_what_is_its_own_and_restarts_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = tmp_path / "telling.py"
+    telling.write_text("import os\nprint('port', os.environ.get('HEADWATER_METRICS_PORT'), flush=True)\n")
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {supervisor.sys.executable} {telling}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(supervisor.sys, "executable", str(python))
+    told: list[str] = []
+    own = {"one": {"HEADWATER_METRICS_PORT": "9001"}, "two": {"HEADWATER_METRICS_PORT": "9002"}}
+    running = Supervisor(["one", "two"], {}, tmp_path / "logs", own, told.append)
+    wait_until(lambda: running.watch() or {"one", "two"} <= set(told))
+    assert "port 9001" in running.last_words("one")
+    assert "port 9002" in running.last_words("two")
+    running.stop()
+
+
 def test_what_ignores_sigterm_is_killed_within_the_grace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stubborn = tmp_path / "stubborn.py"
     stubborn.write_text(

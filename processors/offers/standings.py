@@ -1,0 +1,117 @@
+"""Standings: how situations follow, replace and leave each other within a planning area.
+
+Small questions and steps plan is made of; `processors.offers.plan` decides when they happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processors.events import ControlKind
+from processors.offers.model import Situation
+from processors.offers.state import AreaState, OpenOffer, Standing, Status
+
+
+def standing_of(situation: Situation, followed: Sequence[Standing], generation: int) -> Standing:
+    """A situation coming to stand: known no earlier than the withdrawals it follows."""
+    withdrawn = [each.withdrawn_at for each in followed if each.withdrawn_at is not None]
+    return Standing(
+        match=situation.match,
+        generation=generation,
+        household=situation.household,
+        known_at=max([situation.known_at, *withdrawn]),
+        due=max([situation.ripe_at, *withdrawn]),
+        situation=situation,
+    )
+
+
+def withdrawable(generations: Sequence[Standing], household: str) -> Standing | None:
+    """The one not withdrawn yet, that household's first."""
+    standing = [each for each in generations if each.withdrawn_at is None]
+    return next((each for each in standing if each.household == household), standing[0] if standing else None)
+
+
+def _followers(area: AreaState, standing: Standing) -> list[Standing]:
+    found = (area.standing(match, generation) for match, generation in standing.followers)
+    return [each for each in found if each is not None]
+
+
+def is_followed(area: AreaState, standing: Standing, before: int) -> bool:
+    """Whether another took its place, or it came again, before then; what never stood passes that on."""
+    return any(
+        is_followed(area, each, before) if each.status is Status.DROPPED else each.known_at < before
+        for each in _followers(area, standing)
+    )
+
+
+def successor_of(area: AreaState, standing: Standing, at: int) -> Standing | None:
+    """The situation that takes the place of one withdrawn at that time, known by then and still held."""
+    for each in _followers(area, standing):
+        if each.match == standing.match:
+            continue  # the same match again counts as new
+        if _can_take_place(area, each, standing, at):
+            return each
+        if _is_taken_back(each, at):
+            each_successor = successor_of(area, each, at)
+            if each_successor is not None:
+                return each_successor
+    return None
+
+
+def _is_taken_back(standing: Standing, at: int) -> bool:
+    return standing.withdrawn_at is not None and standing.withdrawn_at <= at
+
+
+def _can_take_place(area: AreaState, new: Standing, old: Standing, at: int) -> bool:
+    return (
+        new.status is Status.HELD
+        and new.household == old.household
+        and new.known_at <= at
+        and not _is_taken_back(new, at)
+        and new.situation is not None
+        and not is_opted_out(area, new.situation.person)
+    )
+
+
+def replaced_by(area: AreaState, standing: Standing, situation: Situation) -> Standing | None:
+    """The situation in the household's open offer whose place this one takes."""
+    return next(
+        (
+            each
+            for each in area.standings.get(situation.replaces or "", ())
+            if each.status is Status.JOINED and each.household == standing.household
+        ),
+        None,
+    )
+
+
+def is_opted_out(area: AreaState, person: str) -> bool:
+    """Whether the newest word of a person is that they want no contact."""
+    word = area.controls.get(person)
+    return word is not None and word.kind is ControlKind.OPT_OUT
+
+
+def offer_of(area: AreaState, standing: Standing) -> OpenOffer:
+    """The open offer a joined situation is in."""
+    offer = area.households[standing.household].offer
+    assert offer is not None, "a joined situation is in its household's open offer"
+    return offer
+
+
+def enter(area: AreaState, standing: Standing) -> None:
+    """A situation has joined its household's offer."""
+    standing.status = Status.JOINED
+    if standing.situation is not None:
+        area.joined.setdefault(standing.situation.person, []).append(standing)
+
+
+def part(area: AreaState, standing: Standing) -> None:
+    """A situation has left its household's offer."""
+    if standing.situation is None:
+        return
+    person = standing.situation.person
+    remaining = [each for each in area.joined[person] if each is not standing]
+    if remaining:
+        area.joined[person] = remaining
+    else:
+        del area.joined[person]

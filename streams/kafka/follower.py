@@ -1,0 +1,36 @@
+"""Reads partitions from their beginning for ever, and knows how far it has come. Committed records only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, Message
+
+from streams.kafka.tail import Source, Tail, place_of
+
+
+class Follower(Tail):
+    """A tail of whole partitions with positions.
+
+    Attributes:
+        positions: by partition, the offset before which everything was read.
+    """
+
+    def __init__(self, bootstrap: str, sources: Iterable[Source]) -> None:
+        self.positions = dict.fromkeys(sources, 0)
+        super().__init__(bootstrap, dict.fromkeys(self.positions, OFFSET_BEGINNING))
+
+    def __enter__(self) -> Follower:
+        """The follower itself."""
+        return self
+
+    def has_reached(self, ends: Mapping[Source, int]) -> bool:
+        """Whether everything before these offsets was read."""
+        return all(self.positions[source] >= end for source, end in ends.items())
+
+    def _is_record(self, message: Message) -> bool:
+        is_record = super()._is_record(message)
+        source, offset = place_of(message)
+        # The end of a partition is told with its offset; transaction markers before it are no records.
+        self.positions[source] = max(self.positions[source], offset + 1 if is_record else offset)
+        return is_record

@@ -1,0 +1,54 @@
+"""Where each process can be observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streams.composition import STAGES
+from streams.errors import WrongUse
+from streams.settings import Settings
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named to be recognised
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process and the port that serves its /livez, /readyz and /metrics."""
+
+    process: str
+    port: int
+
+
+def places(settings: Settings, processes: Iterable[str]) -> tuple[Place, ...]:
+    """Ports of the processes named: the web services' own, and for the others those after the supervisor's.
+
+    A process has the same port whichever others run.
+
+    Raises:
+        WrongUse: two of them would share a port, or there is no such port.
+    """
+    if settings.metrics_port is None:
+        return ()
+    first = settings.metrics_port + 1
+    own = {"board": settings.board_port, "gateway": settings.gateway_port}
+    by_order = {name: first + number for number, name in enumerate(STAGES)}
+    found = tuple(Place(name, own.get(name, by_order[name])) for name in processes)
+    taken = [settings.metrics_port, *(place.port for place in found)]
+    if len(set(taken)) < len(taken) or max(taken) > 65535:
+        raise WrongUse(
+            f"HEADWATER_METRICS_PORT {settings.metrics_port} and the {len(STAGES)} ports after it are not all free "
+            "for the stages",
+            "choose one below 65000 that leaves out HEADWATER_BOARD_PORT and HEADWATER_GATEWAY_PORT",
+        )
+    return found
+
+
+def reachable(bind: str) -> str:
+    """An address at which this machine reaches what listens there, as a URL writes it.
+
+    >>> reachable("0.0.0.0"), reachable("::1")
+    ('127.0.0.1', '[::1]')
+    """
+    host = EVERYWHERE.get(bind, bind)
+    return f"[{host}]" if ":" in host else host

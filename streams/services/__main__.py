@@ -1,0 +1,41 @@
+"""`python -m streams.services NAME`: one service in this process; started by the supervisor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from streams import logs, topics
+from streams.composition import Platform
+from streams.errors import UserError, WrongUse
+from streams.services import aggregate, board, gateway, relay
+from streams.settings import load
+
+RUNS: dict[str, Callable[[Platform], None]] = {
+    "aggregate": aggregate.run,
+    "relay": relay.run,
+    "gateway": gateway.run,
+    "board": board.run,
+}
+
+
+def main(name: str) -> int:
+    """Runs a service until SIGTERM."""
+    try:
+        if name not in RUNS:
+            raise WrongUse(f"there is no service `{name}`", f"name one of: {', '.join(RUNS)}")
+        settings = load()
+        logs.configure(settings.log_level)
+        platform = Platform(settings)
+        topics.ensure(platform.bootstrap, platform.topics, settings)
+        RUNS[name](platform)
+    except UserError as error:
+        sys.stderr.write(f"headwater {name}: {error.problem}\n  remedy: {error.remedy}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

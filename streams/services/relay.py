@@ -1,0 +1,99 @@
+"""Relay: what workers did, from the case database's outbox to Kafka.
+
+At least once, in the order of writing: an action is taken off the outbox when Kafka has it, and one
+that is told again changes nothing, since plan takes only an action on the present version of an offer.
+
+One transaction puts an action on `outcomes.v1`, for whoever wants to know, and on `situations.v1`,
+where plan reads it in one order with everything else; "never again" is told as an opt-out with it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import structlog
+
+from processors.events import Control, ControlKind
+from processors.offers.actions import OfferAction
+from schemas.codec import Codec
+from sinks.case_db import CaseStore, OutboxItem
+from sinks.metrics import Meters
+from streams import composition, topics
+from streams.composition import Platform
+from streams.controls import control_records
+from streams.kafka.transactions import Outgoing, TransactionalSender
+from streams.observing.health import Health
+from streams.observing.process import observed
+
+log = structlog.get_logger()
+
+BATCH = 500
+POLL_S = 0.2
+
+
+def run(platform: Platform) -> None:
+    """Relays until SIGTERM.
+
+    Raises:
+        UserError: the case database cannot be used.
+        KafkaException: Kafka does not answer; nothing is lost, the outbox keeps it.
+    """
+    is_over = threading.Event()
+    meters, health = Meters("relay"), Health()
+    signal.signal(signal.SIGTERM, lambda *_: is_over.set())
+    with (
+        observed(meters, health, platform.settings),
+        composition.case_store(platform.settings) as store,
+        closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender,
+    ):
+        sender.open()
+        relay = Relay(store, sender, platform.codec, platform.settings.core_partitions, meters)
+        health.be_ready()
+        log.info("relay runs")
+        while not is_over.wait(0 if relay.step() == BATCH else POLL_S):
+            health.beat()
+
+
+class Relay:
+    """Empties the outbox, a batch at a time."""
+
+    def __init__(
+        self, store: CaseStore, sender: TransactionalSender, codec: Codec, core_partitions: int, meters: Meters
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._codec = codec
+        self._partitions = core_partitions
+        self._meters = meters
+
+    def step(self) -> int:
+        """Sends the oldest actions, if there are any; returns how many.
+
+        Raises:
+            CaseStoreUnavailable: the database cannot be used.
+            KafkaException: Kafka did not take them; they stay on the outbox.
+        """
+        waiting = self._store.outbox(BATCH)
+        self._meters.outbox_pending.set(self._store.outbox_size() if len(waiting) == BATCH else len(waiting))
+        if waiting:
+            self._sender.send(record for item in waiting for record in self._records(item))
+            self._store.mark_sent([item.number for item in waiting])
+            self._meters.records.labels("relay", "sent").inc(len(waiting))
+        return len(waiting)
+
+    def _records(self, item: OutboxItem) -> Iterator[Outgoing]:
+        action = item.action
+        value = self._codec.encode(action)
+        partition = topics.partition_of(action.area, self._partitions)
+        yield Outgoing(topics.OUTCOMES, partition, action.area.encode(), value)
+        yield Outgoing(topics.SITUATIONS, partition, b"action", value)
+        for control in _opt_outs(action):
+            yield from control_records(self._codec, control, self._partitions)
+
+
+def _opt_outs(action: OfferAction) -> list[Control]:
+    """ "Never again" holds for everybody the offer was about."""
+    return [Control(ControlKind.OPT_OUT, person, action.household, action.area, action.at) for person in action.persons]

@@ -1,0 +1,140 @@
+"""Relay on real Kafka and a real database: every act once in the outcome, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+
+from processors.events import Control, ControlKind
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, action_id
+from processors.offers.model import OfferState, offer_id
+from sinks.case_db import ActResult, CaseStore, Scope, Wish, connect, upgrade
+from sinks.metrics import Meters
+from streams import topics
+from streams.composition import Platform
+from streams.kafka.log import read_topic
+from streams.kafka.transactions import TransactionalSender
+from streams.services.relay import Relay
+from streams.settings import Settings
+from tests.contract.records import offer
+from tests.integration.towns import clean, headwater
+
+SCOPE = Scope("team", ("a1",))
+OFFERS = 120
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A broker of its own: relay's topics and its transactional id have fixed names."""
+    folder = tmp_path_factory.mktemp("relay")
+    assert headwater(folder, "broker", "start").code == 0
+    yield folder
+    headwater(folder, "broker", "stop")
+
+
+@pytest.fixture
+def platform(data: Path) -> Platform:
+    unset = {"kafka": None, "broker_port": None, "deployment": None, "case_db": None, "register_db": None}
+    platform = Platform(Settings(data=data, **unset))  # type: ignore[arg-type]
+    topics.ensure(platform.bootstrap, platform.topics, platform.settings)
+    return platform
+
+
+@pytest.fixture
+def store(data: Path) -> Iterator[CaseStore]:
+    (data / "cases.db").unlink(missing_ok=True)
+    engine = connect(f"sqlite:///{data / 'cases.db'}")
+    upgrade(engine)
+    with closing(CaseStore(engine)) as found:
+        yield found
+
+
+def take(store: CaseStore, household: str, version: int = 1) -> str:
+    wish = Wish(offer_id(household, 1), version, ActionKind.TAKEN, None, 600)
+    assert store.act(SCOPE, store.enrol("team", "Anna"), wish).result is ActResult.ACCEPTED
+    return action_id(wish.offer, version)
+
+
+def told(platform: Platform, topic: str) -> list[OfferAction | Control]:
+    values = (platform.codec.decode(message.value()) for message in read_topic(platform.bootstrap, topic))
+    return [value for value in values if isinstance(value, OfferAction | Control)]
+
+
+def test_nothing_is_lost_and_nothing_changes_order_when_it_is_killed(
+    platform: Platform, store: CaseStore, data: Path
+) -> None:
+    """Killed four times while workers act; told at least once, in order, the same on both topics."""
+    store.apply([offer(f"k{number}") for number in range(OFFERS)])
+    expected = []
+    for round_ in range(4):
+        relay = start(data)
+        for number in range(round_ * OFFERS // 4, (round_ + 1) * OFFERS // 4):
+            expected.append(take(store, f"k{number}"))
+        if round_ == 3:
+            wait_empty(store)
+        else:
+            time.sleep(0.3 * round_)
+        os.kill(relay.pid, signal.SIGKILL)
+        relay.wait()
+    for topic in (topics.OUTCOMES, topics.SITUATIONS):
+        ids = [each.id for each in told(platform, topic) if isinstance(each, OfferAction)]
+        assert list(dict.fromkeys(ids)) == expected
+
+
+def test_sigterm_ends_it_cleanly_and_soon(data: Path, platform: Platform, store: CaseStore) -> None:
+    store.apply([offer("t1")])
+    relay = start(data)
+    take(store, "t1")
+    wait_empty(store)
+    relay.terminate()
+    assert relay.wait(15) == 0
+
+
+def test_never_again_opts_out_everybody_the_offer_was_about(platform: Platform, store: CaseStore) -> None:
+    anna = store.enrol("team", "Anna")
+    store.apply([offer("n1", 2, "m", "n", state=OfferState.CONTACTED, contact=anna.id)])
+    wish = Wish(offer_id("n1", 1), 2, ActionKind.CLOSED, OutcomeCode.NEVER_AGAIN, 600)
+    assert store.act(SCOPE, anna, wish).result is ActResult.ACCEPTED
+    with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
+        sender.open()
+        assert Relay(store, sender, platform.codec, platform.settings.core_partitions, Meters("relay")).step() == 1
+    said = Control(ControlKind.OPT_OUT, "p1", "n1", "a1", 600)
+    assert said in told(platform, topics.CONTROLS)
+    assert said in told(platform, topics.LIFE_EVENTS)
+
+
+def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: CaseStore) -> None:
+    store.apply([offer("f1")])
+    take(store, "f1")
+    with (
+        closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as earlier,
+        closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as later,
+    ):
+        earlier.open()
+        later.open()
+        partitions = platform.settings.core_partitions
+        with pytest.raises(KafkaException):
+            Relay(store, earlier, platform.codec, partitions, Meters("relay")).step()
+        assert store.outbox_size() == 1
+        assert Relay(store, later, platform.codec, partitions, Meters("relay")).step() == 1
+    assert store.outbox_size() == 0
+
+
+def start(data: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "streams.services", "relay"], env=clean(data), cwd=data)
+
+
+def wait_empty(store: CaseStore) -> None:
+    deadline = time.monotonic() + 60
+    while store.outbox_size():
+        assert time.monotonic() < deadline, "the outbox is not emptied"
+        time.sleep(0.1)
