@@ -26,8 +26,8 @@ from streams import topics
 from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
 from streams.errors import Unreachable, WrongUse
+from streams.processes import FAUST_STAGES
 from streams.register import open_register
-from streams.services import SERVICES
 from streams.settings import Settings
 from streams.stages.correlate import CorrelateContext, CorrelateTask
 from streams.stages.deliver import DeliverTask
@@ -35,12 +35,6 @@ from streams.stages.intake import IntakeContext, IntakeTask
 from streams.stages.plan import PlanContext, PlanTask
 from streams.stages.situations import SituationWriter
 from streams.stages.task import Stage, Task
-
-FAUST_STAGES = ("intake", "correlate", "plan", "deliver")
-"""Those that follow Kafka as Faust workers, in the order in which an event passes them."""
-
-STAGES = FAUST_STAGES + SERVICES
-"""Every process of the platform, as `headwater up` names them."""
 
 DEMO = Path(infra.__file__).parent / "demo"
 

@@ -31,7 +31,8 @@ from schemas.samples import check_samples
 from sinks.metrics import RESULTS, Meters
 from streams import topics
 from streams.cli import app
-from streams.composition import STAGES, rule_deployment
+from streams.composition import rule_deployment
+from streams.processes import STAGES
 from streams.settings import Settings
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from streams import composition, topics
-from streams.composition import STAGES, Platform
+from streams.composition import Platform
 from streams.errors import WrongUse
 from streams.observing.supervision import supervised
+from streams.processes import STAGES
 from streams.settings import load
 from streams.stages.supervisor import Supervisor
 

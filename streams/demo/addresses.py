@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from streams.access import AccessFile, Kind
 from streams.broker.ports import is_free
-from streams.composition import STAGES, access_file
+from streams.composition import access_file
+from streams.processes import STAGES
 from streams.settings import Settings
 
 USUAL = {"board_port": 8600, "gateway_port": 8601, "metrics_port": 8610}

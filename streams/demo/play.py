@@ -32,6 +32,7 @@ from streams.errors import UserError, WrongUse
 from streams.kafka.log import partitions_of, read_topic
 from streams.kafka.transactions import require_reachable
 from streams.observing.supervision import supervised
+from streams.processes import STAGES
 from streams.register import PersonRequest, Register, open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
@@ -116,11 +117,11 @@ class Demo:
             _require_empty(platform)
             topics.ensure(platform.bootstrap, platform.topics, settings)
             self._load_register(platform)
-            with supervised(settings, composition.STAGES) as seen:
+            with supervised(settings, STAGES) as seen:
                 self.operations = seen.address
                 environment = _environment(settings, platform.bootstrap)
                 supervisor = Supervisor(
-                    composition.STAGES, environment, settings.data / "logs", seen.environments, seen.count_restart
+                    STAGES, environment, settings.data / "logs", seen.environments, seen.count_restart
                 )
                 try:
                     yield platform, supervisor

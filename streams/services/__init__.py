@@ -2,6 +2,3 @@
 
 `python -m streams.services NAME` runs one; each module offers `run(platform)`.
 """
-
-SERVICES = ("aggregate", "relay", "gateway", "board")
-"""Their names; each is a module here."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.services import SERVICES
+from streams.processes import SERVICES
 
 MIN_PAUSE_S = 0.2
 MAX_PAUSE_S = 10.0

@@ -12,12 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from processors.offers.model import OfferState
 from sinks.metrics import Meters
-from streams.composition import STAGES
 from streams.observing.health import Health
 from streams.observing.ports import places
 from streams.observing.process import routes_of
 from streams.observing.server import serving
 from streams.observing.supervision import supervised
+from streams.processes import STAGES
 from streams.settings import Settings
 from tests.ports import find_row
 

@@ -25,8 +25,9 @@ from playwright.sync_api import Browser, Page, expect
 from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from streams import topics
 from streams.access import Kind
-from streams.composition import STAGES, Platform, access_file
+from streams.composition import Platform, access_file
 from streams.kafka.log import read_topic
+from streams.processes import STAGES
 from streams.settings import Settings
 from tests.integration.towns import HEADWATER, clean, headwater
 from tests.ports import find_row

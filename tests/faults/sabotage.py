@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streams.composition import FAUST_STAGES
 from streams.demo.play import Demo, Played
+from streams.processes import FAUST_STAGES
 from streams.stages.supervisor import Supervisor
 from tests.integration.towns import check_offers_once
 

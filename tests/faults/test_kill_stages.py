@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.composition import FAUST_STAGES
+from streams.processes import FAUST_STAGES
 from streams.stages.supervisor import Supervisor
 from tests.conftest import postgres, start_postgres, stop_postgres
 from tests.faults.sabotage import Saboteur, play

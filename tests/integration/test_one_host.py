@@ -28,8 +28,9 @@ from schemas.codec import internal_codec
 from schemas.registry import ConfluentRegistry, Registry, RegistryUnreachable
 from schemas.wire import Framed, unframe
 from streams.broker import ports, start_broker, stop_broker
-from streams.composition import DEMO, STAGES, load_deployment
+from streams.composition import DEMO, load_deployment
 from streams.kafka.log import read_topic
+from streams.processes import STAGES
 from streams.settings import Settings
 from tests.contract.test_schema_registries import RegistrySuite
 from tests.integration import one_host as servers

@@ -26,9 +26,10 @@ from ruamel.yaml import YAML
 
 import infra
 from streams.agencies.publishing import Publisher
-from streams.composition import STAGES, Platform
+from streams.composition import Platform
 from streams.demo.play import _lines
 from streams.kafka.log import end_offsets
+from streams.processes import STAGES
 from streams.settings import Settings
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.integration.towns import HEADWATER, clean, headwater, make_town

@@ -20,7 +20,7 @@ from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
 from streams.broker.configuration import server_properties
-from streams.composition import FAUST_STAGES, STAGES
+from streams.processes import FAUST_STAGES, STAGES
 from streams.register.keys import read_secret
 from streams.settings import Settings
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 import infra
 from sinks.metrics.meters import EVERY, Meters
-from streams.composition import STAGES
+from streams.processes import STAGES
 
 PROMETHEUS = Path(infra.__file__).parent / "prometheus"
 GRAFANA = Path(infra.__file__).parent / "grafana"

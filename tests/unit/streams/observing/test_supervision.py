@@ -13,7 +13,6 @@ import pytest
 
 from processors.offers.model import OfferState, Reason
 from sinks.metrics import Meters
-from streams.composition import STAGES
 from streams.errors import WrongUse
 from streams.observing.health import Health
 from streams.observing.overview import MEANING, duration, overview
@@ -22,6 +21,7 @@ from streams.observing.process import routes_of
 from streams.observing.processes import Seen, look
 from streams.observing.server import Answer, serving
 from streams.observing.supervision import supervised
+from streams.processes import STAGES
 from streams.settings import Settings
 from tests.ports import find_row
 

@@ -10,8 +10,9 @@ from schemas.deployment import Deployment
 from schemas.outcomes import RejectionReason
 from sinks.case_db import Counts
 from sinks.metrics import Meters
-from streams.composition import DEMO, FAUST_STAGES
+from streams.composition import DEMO
 from streams.kafka.transactions import Outgoing
+from streams.processes import FAUST_STAGES
 from streams.stages.dead_letters import dead_letter
 from streams.stages.gauges import StageGauges, meters_of
 from streams.stages.tally import Report, Tally
