@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 from threading import Lock
 
-from processors.offers.actions import OfferAction, worker_id
+from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState
 from sinks.case_db.errors import CaseStoreUnavailable
 from sinks.case_db.values import (
@@ -26,7 +26,9 @@ from sinks.case_db.values import (
     as_offer,
     as_suppressed,
     by_urgency,
+    folded_name,
     judge,
+    new_worker_id,
 )
 
 
@@ -98,7 +100,10 @@ class MemoryCaseStore:
 
     def enrol(self, team: str, name: str) -> Worker:
         """As `CaseStore.enrol`."""
-        worker = Worker(worker_id(team, name), team, name)
+        known = (
+            each for each in self._workers.values() if (each.team, folded_name(each.name)) == (team, folded_name(name))
+        )
+        worker = next(known, None) or Worker(new_worker_id(), team, name)
         return self._workers.setdefault(worker.id, worker)
 
     def workers(self, ids: Iterable[str]) -> dict[str, Worker]:
@@ -132,17 +137,18 @@ class MemoryCaseStore:
         """As `CaseStore.outbox`."""
         return self._outbox[:limit]
 
-    def action_count(self) -> int:
-        """As `CaseStore.action_count`."""
-        return len(self._actions)
+    def action_ids(self) -> tuple[frozenset[str], frozenset[str]]:
+        """As `CaseStore.action_ids`."""
+        waiting = frozenset(item.action.id for item in self._outbox)
+        return frozenset(action.id for action in self._actions.values()), waiting
 
     def outbox_size(self) -> int:
         """As `CaseStore.outbox_size`."""
         return len(self._outbox)
 
-    def mark_sent(self, numbers: Sequence[int]) -> None:
+    def mark_sent(self, actions: Sequence[str]) -> None:
         """As `CaseStore.mark_sent`."""
-        self._outbox = [item for item in self._outbox if item.number not in set(numbers)]
+        self._outbox = [item for item in self._outbox if item.action.id not in set(actions)]
 
     def newest_update(self) -> int:
         """As `CaseStore.newest_update`."""

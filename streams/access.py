@@ -76,6 +76,15 @@ class AccessFile:
         found = [name for name, known in self._codes().get(kind, {}).items() if secrets.compare_digest(known, hashed)]
         return found[0] if found else None
 
+    def fingerprint(self, kind: Kind, name: str) -> str | None:
+        """Changes when that team or agency gets another code; None when it has none. Opens nothing.
+
+        Raises:
+            UserError: the file cannot be read or is damaged.
+        """
+        known = self._codes().get(kind, {}).get(name)
+        return None if known is None else hashlib.sha256(f"fingerprint {known}".encode()).hexdigest()[:32]
+
     def names(self, kind: Kind) -> list[str]:
         """Teams or agencies that have a code.
 
@@ -108,11 +117,11 @@ class AccessFile:
         """One change at a time; readers see the file as it was or as it is."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.with_suffix(".lock").open("w") as lock:
+            with self._path.with_name(f"{self._path.name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 codes = {kind: dict(names) for kind, names in self._codes().items()}
                 yield codes
-                fresh = self._path.with_suffix(".new")
+                fresh = self._path.with_name(f"{self._path.name}.new")
                 fresh.touch(mode=0o600)
                 fresh.write_bytes(orjson.dumps(codes, option=orjson.OPT_INDENT_2))
                 fresh.replace(self._path)

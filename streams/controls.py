@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 
 from processors.events import Control
 from schemas.codec import Codec, internal_codec
@@ -32,10 +33,11 @@ def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:
     address = bootstrap(settings)
     topics.ensure(address, topics.core(settings), settings)
     codec = internal_codec(FolderRegistry())
-    sender = TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")
-    sender.open()
-    sender.send(record for control in controls for record in control_records(codec, control, settings.core_partitions))
-    sender.close()
+    with closing(TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")) as sender:
+        sender.open()
+        sender.send(
+            record for control in controls for record in control_records(codec, control, settings.core_partitions)
+        )
 
 
 def control_records(codec: Codec, control: Control, core_partitions: int) -> list[Outgoing]:

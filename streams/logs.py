@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 
 import structlog
 
+from sinks.faults import where
 
-def where(error: BaseException) -> str:
-    """Where an error arose, innermost last; never its message, which may quote what was worked on."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
+__all__ = ["configure", "where"]
 
 
 def configure(level: str) -> None:

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     register_key_file: Path | None = Field(
         None, description="File with the identity register's secret (32 bytes, base64); unset: made in the data folder."
     )
+    board_key_file: Path | None = Field(
+        None,
+        description="File with the key that signs the board's sessions (32 bytes, base64); unset: `board.key`, made in "
+        "the data folder. Nobody but the board should be able to read it.",
+    )
     access_file: Path | None = Field(
         None, description="File with the hashed codes of teams and agencies; unset: `access.json` in the data folder."
     )
@@ -74,8 +79,8 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Port of /livez, /readyz and /metrics of a stage; of `headwater up`: of the operator's page, "
-        "the stages take the ports after it; unset: none.",
+        description="Port of /livez, /readyz and /metrics of a process; of `headwater up`: of the operator's page, "
+        "the processes take the ports after it; unset: none.",
     )
     aggregates: Path | None = Field(
         None,

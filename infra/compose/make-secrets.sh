@@ -28,6 +28,7 @@ keep() {
 keep postgres_password "$(random)"
 keep grafana_password "$(random)"
 keep register_key "$(head -c 32 /dev/urandom | base64)"
+keep board_key "$(head -c 32 /dev/urandom | base64)"
 keep headwater_case_db "postgresql://cases:$(random)@postgres/cases"
 keep headwater_register_db "postgresql://register:$(random)@postgres/register"
 keep registry.properties "apicurio.datasource.url=jdbc:postgresql://postgres/schemas

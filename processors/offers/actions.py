@@ -95,12 +95,3 @@ def action_id(offer: str, version: int) -> str:
     True
     """
     return derived_id("action", offer, version)
-
-
-def worker_id(team: str, name: str) -> str:
-    """The pseudonym of a team's worker; the case database knows the name.
-
-    >>> worker_id("youth-team", "Anna") == worker_id("youth-team", "Anna") != worker_id("care", "Anna")
-    True
-    """
-    return derived_id("worker", team, name)

@@ -162,7 +162,16 @@ class _Plan:
         self._state.schedule(withdrawal(standing, situation.known_at, area.name))
 
     def act(self, action: OfferAction) -> None:
-        """A worker takes an offer, has reached the household, or records how it ended."""
+        """A worker takes an offer, has reached the household, or records how it ended.
+
+        What people said of all contact holds even if the act itself is refused.
+        """
+        self._act(action)
+        at = action.at if self._state.reached is None else self._state.reached
+        for person in action.persons:
+            self._heed(Control(ControlKind.OPT_OUT, person, action.household, action.area, at), at)
+
+    def _act(self, action: OfferAction) -> None:
         area = self._state.area(action.area)
         household = area.households.get(action.household)
         offer = household.offer if household else None
@@ -300,7 +309,8 @@ class _Plan:
     def _end(self, area: AreaState, household: Household, offer: OpenOffer, at: int, is_contact: bool = True) -> None:
         household.offer = None
         if is_contact:
-            household.opened.append(offer.opened_at)
+            # Nobody knows when a lapsed offer was seen; one that was worked on may have been held for long.
+            household.contacts.append(offer.opened_at if offer.state is OfferState.OPEN else at)
         for standing in offer.members:
             part(area, standing)
             self._settle(area, standing, at)
@@ -338,7 +348,8 @@ class _Plan:
             household = area.households[standing.household]
             household.offer = None
             if offer.state is OfferState.CONTACTED:
-                household.opened.append(offer.opened_at)
+                household.contacts.append(at)
+                household.ended_at, household.is_helped = at, False
         part(area, standing)
         self._settle(area, standing, at)
 
@@ -356,7 +367,7 @@ class _Plan:
         self._state.schedule(forgetting(standing, standing.forget_at, area.name))
 
     def _contacts(self, household: Household, at: int) -> int:
-        """How many offers that were contacts opened in `(at - cap_within, at]`; older ones are forgotten."""
+        """How many contacts there were in `(at - cap_within, at]`; older ones are forgotten."""
         since = at - self._policy.cap_within_ms
-        household.opened = [opened_at for opened_at in household.opened if opened_at > since]
-        return len(household.opened)
+        household.contacts = [contact for contact in household.contacts if contact > since]
+        return len(household.contacts)

@@ -19,7 +19,7 @@ class ContactPolicy:
     Attributes:
         open_for_days: an offer opened at `t` is open in `[t, t + open_for)`, then lapses.
         cool_down_days: no new offer in `[closes_at, closes_at + cool_down)` after one lapsed.
-        cap_offers: at most that many offers opened in any `(t - cap_within, t]`.
+        cap_offers: no new offer at `t` with that many contacts in `(t - cap_within, t]`.
         cap_within_days: length of that window.
 
     Raises:

@@ -94,14 +94,15 @@ class Household:
     Attributes:
         number: running number of its newest offer.
         offer: the live one.
-        opened: when ended offers opened that may still count toward the contact cap, ms, ascending.
+        contacts: those that may still count toward the contact cap, ms, ascending: of an offer that lapsed,
+            when it opened; of one that was worked on, when that ended.
         ended_at: when the last contact ended: an offer lapsed or its outcome was recorded, ms.
         is_helped: whether it ended with somebody helping.
     """
 
     number: int = 0
     offer: OpenOffer | None = None
-    opened: list[int] = field(default_factory=list)
+    contacts: list[int] = field(default_factory=list)
     ended_at: int | None = None
     is_helped: bool = False
 
@@ -277,7 +278,7 @@ def _household_out(household: Household) -> dict[str, Any]:
     offer = household.offer
     return {
         "number": household.number,
-        "opened": list(household.opened),
+        "contacts": list(household.contacts),
         "ended_at": household.ended_at,
         "is_helped": household.is_helped,
         "offer": offer
@@ -295,7 +296,7 @@ def _household_out(household: Household) -> dict[str, Any]:
 
 
 def _household_in(area: AreaState, value: dict[str, Any]) -> Household:
-    household = Household(value["number"], None, list(value["opened"]), value["ended_at"], value["is_helped"])
+    household = Household(value["number"], None, list(value["contacts"]), value["ended_at"], value["is_helped"])
     if value["offer"]:
         members = [area.standing(match, generation) for match, generation in value["offer"]["members"]]
         present = {"members": [each for each in members if each], "state": OfferState(value["offer"]["state"])}

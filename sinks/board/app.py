@@ -16,10 +16,11 @@ from starlette.types import Scope as AsgiScope
 from sinks.aggregates import AggregatesUnusable
 from sinks.board import sessions
 from sinks.board.context import BoardContext, IdentityUnavailable
-from sinks.board.guard import HEADERS, NOT_KEPT, Guard
+from sinks.board.guard import Guard
 from sinks.board.lists import TeamLists
 from sinks.board.live import Live
 from sinks.board.pages import aggregates, health, offer, offers, sign_in
+from sinks.board.reveals import Reveals
 from sinks.board.serving import (
     STATIC,
     Board,
@@ -34,6 +35,7 @@ from sinks.board.serving import (
 from sinks.board.sessions import SignInNeeded
 from sinks.board.users import SignInUnavailable
 from sinks.case_db import CaseStoreUnavailable
+from sinks.faults import FaultBarrier
 
 _RETRY_S = "5"
 _LARGEST_FORM = 65_536
@@ -69,15 +71,17 @@ _SAID: dict[type[Exception], tuple[int, str, str]] = {
 
 def create_app(context: BoardContext) -> FastAPI:
     """The board as an ASGI application."""
-    app = FastAPI(title="Headwater board", docs_url=None, redoc_url=None, openapi_url=None, max_body_size=_LARGEST_FORM)
+    app = FastAPI(
+        title="Headwater board", docs_url=None, redoc_url=None, openapi_url=None, max_body_size=_LARGEST_FORM,
+        redirect_slashes=False,  # such an answer would lead to whatever host the request names
+    )  # fmt: skip
     lists = TeamLists(context)
-    app.state.board = Board(context, templates(context.wording), lists, Live(lists.mark))
+    app.state.board = Board(context, templates(context.wording), lists, Live(lists.mark), Reveals(context))
     for part in (sign_in, offers, offer, aggregates, health):
         app.include_router(part.router)
     app.mount("/static", _KeptFiles(directory=STATIC), name="static")
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
     app.add_exception_handler(HTTPException, _http_fault)
-    app.add_exception_handler(Exception, _own_fault)
     for kind in _SAID:
         app.add_exception_handler(kind, _known_fault)
     # Without an age in the cookie: its time is judged by what it says itself, so that whoever comes back can be told.
@@ -88,6 +92,7 @@ def create_app(context: BoardContext) -> FastAPI:
         max_age=None,
         same_site="lax",
     )
+    app.add_middleware(FaultBarrier, service="board", answer=_own_fault)
     app.add_middleware(Guard)
     context.instrument(app)
     return app
@@ -143,11 +148,9 @@ async def _http_fault(request: Request, fault: Exception) -> Response:
     )
 
 
-async def _own_fault(request: Request, fault: Exception) -> Response:
-    del fault  # the server writes it into its log
-    response = _say(request, 500, "Something went wrong", "The fault is ours and was noted. Try again in a moment.")
-    response.headers.update(HEADERS | {"Cache-Control": NOT_KEPT})  # made outside of the guard
-    return response
+def _own_fault(request: Request, fault: Exception) -> Response:
+    del fault  # the barrier writes its place into the log
+    return _say(request, 500, "Something went wrong", "The fault is ours and was noted. Try again in a moment.")
 
 
 def _say(request: Request, status: int, title: str, text: str) -> Response:

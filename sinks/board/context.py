@@ -87,12 +87,13 @@ class BoardContext:
         sign_in: who may come in.
         wording: titles and zone.
         reveal: the audited read of an identity; None: this board shows none.
+        reveal_within_s: how long the identity register may take for one offer.
         aggregates: folder of the published weeks.
         least: people or households below which a figure is withheld (`k`).
         secret: signs the session cookies; whoever has it can make one.
         now: the deployment's clock, ms: what "today" and "overdue" are measured by.
         wall: the machine's clock, ms: what sessions are measured by.
-        instrument: adds `/metrics` and its middleware.
+        instrument: counts its requests.
     """
 
     store: Store
@@ -103,5 +104,6 @@ class BoardContext:
     now: Callable[[], int]
     wall: Callable[[], int]
     reveal: Reveal | None = None
+    reveal_within_s: float = 10.0
     least: int = 10
     instrument: Callable[[FastAPI], None] = lambda _: None

@@ -18,6 +18,7 @@ from sinks.board import sessions, words
 from sinks.board.context import BoardContext, Wording
 from sinks.board.lists import TeamLists
 from sinks.board.live import Live
+from sinks.board.reveals import Reveals
 from sinks.board.users import Right, User
 from sinks.board.views import Moment
 
@@ -40,12 +41,13 @@ class NoSuchPage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The board at work: its context, templates, lists and the look-out for changes."""
+    """The board at work: its context, templates, lists, the look-out for changes, and reads of identities."""
 
     context: BoardContext
     templates: Environment
     lists: TeamLists
     live: Live
+    reveals: Reveals
 
     def moment(self) -> Moment:
         """Now, in this place."""

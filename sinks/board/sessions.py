@@ -46,6 +46,7 @@ def begin(session: Session, user: User, at: int) -> None:
         "name": user.worker.name,
         "team": user.team,
         "roles": sorted(user.roles),
+        "proof": user.proof,
         "since": at,
     }
     session["token"] = secrets.token_urlsafe()
@@ -58,7 +59,7 @@ def user_of(session: Session, sign_in: SignIn, now: int) -> User | None:
 
     Args:
         session: as the cookie brought it.
-        sign_in: knows whether the team may still come in.
+        sign_in: knows whether what let them in still does.
         now: the machine's clock, ms.
 
     Raises:
@@ -67,11 +68,12 @@ def user_of(session: Session, sign_in: SignIn, now: int) -> User | None:
     kept = session.get("user")
     if not kept or not 0 <= now - kept["since"] < LONGEST_MS:
         return None
-    areas = sign_in.areas(kept["team"])
+    proof = kept.get("proof", "")
+    areas = sign_in.areas(kept["team"], proof)
     if areas is None:
         return None
     roles = frozenset(map(Role, kept["roles"]))
-    return User(Worker(kept["worker"], kept["team"], kept["name"]), areas, roles)
+    return User(Worker(kept["worker"], kept["team"], kept["name"]), areas, roles, proof)
 
 
 def ends_at(session: Session) -> int:

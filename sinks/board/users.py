@@ -2,12 +2,14 @@
 
 `SignIn` is what any way of signing in offers; `TeamCodes` is the one there is: a team's code and a
 name. Another one (OpenID Connect) yields the same `User`, with other roles.
+
+A team's code proves the team. It does not prove the name: whoever has the code may type a colleague's.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -16,6 +18,14 @@ from sinks.case_db.values import Scope, Worker
 
 SHORTEST_NAME, LONGEST_NAME = 2, 60
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5").union(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Letters and marks that show nothing."""
+_MARKS = frozenset(" -'\u2019.\u00b7")
+"""What may stand in a name beside letters and numbers; nothing with which a name could pass for more than a name."""
+_LOOKALIKES = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Scripts with letters that look the same."""
 
 
 class Role(StrEnum):
@@ -50,11 +60,13 @@ class User:
 
     Attributes:
         areas: those the team works in.
+        proof: fingerprint of what let them in; kept in the session, and asked about with each request.
     """
 
     worker: Worker
     areas: tuple[str, ...]
     roles: frozenset[Role]
+    proof: str = ""
 
     @property
     def team(self) -> str:
@@ -86,8 +98,8 @@ class SignIn(Protocol):
         """
         ...
 
-    def areas(self, team: str) -> tuple[str, ...] | None:
-        """Areas of a team whose users may still be here; None: they may not.
+    def areas(self, team: str, proof: str) -> tuple[str, ...] | None:
+        """Areas of a team whose users with that proof may still be here; None: they may not.
 
         Raises:
             SignInUnavailable: it cannot be known just now.
@@ -101,13 +113,13 @@ class TeamCodes:
 
     Attributes:
         verify: code -> team.
-        holders: teams that have a code now; a team whose code is revoked is out at once.
+        fingerprint: team -> fingerprint of its present code, None without one; sessions opened with another are over.
         enrol: team, name -> worker.
         teams: team -> areas.
     """
 
     verify: Callable[[str], str | None]
-    holders: Callable[[], Collection[str]]
+    fingerprint: Callable[[str], str | None]
     enrol: Callable[[str, str], Worker]
     teams: Mapping[str, tuple[str, ...]]
 
@@ -116,20 +128,23 @@ class TeamCodes:
         team = self.verify(code)
         if team is None or team not in self.teams:
             return None
-        return User(self.enrol(team, name), self.teams[team], frozenset({Role.WORKER}))
+        proof = self.fingerprint(team)
+        if proof is None or self.verify(code) != team:  # once more: the code may have been replaced in between
+            return None
+        return User(self.enrol(team, name), self.teams[team], frozenset({Role.WORKER}), proof)
 
-    def areas(self, team: str) -> tuple[str, ...] | None:
+    def areas(self, team: str, proof: str) -> tuple[str, ...] | None:
         """As `SignIn.areas`."""
-        return self.teams.get(team) if team in self.holders() else None
+        return self.teams.get(team) if proof and proof == self.fingerprint(team) else None
 
 
 def tidied(name: str) -> str:
-    """A name as it is kept: composed letters, single spaces.
+    """A name as it is shown: of usual width, with single spaces; capitals as they were typed.
 
-    >>> tidied("  Anna   B. ")
-    'Anna B.'
+    >>> tidied("  Anna   van den B. ")
+    'Anna van den B.'
     """
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def fault_of_name(name: str) -> str:
@@ -142,8 +157,19 @@ def fault_of_name(name: str) -> str:
         return "Enter your name"
     if len(name) > LONGEST_NAME:
         return f"Your name must be {LONGEST_NAME} characters or fewer"
-    if any(unicodedata.category(letter) in _INVISIBLE for letter in name):
-        return "Your name must not contain invisible characters"
+    fault = _fault_of_letters(name)
+    if fault:
+        return fault
     if len(name) < SHORTEST_NAME or not any(letter.isalpha() for letter in name):
         return "Enter your name with at least two characters, one of them a letter"
+    return ""
+
+
+def _fault_of_letters(name: str) -> str:
+    if any(unicodedata.category(letter) in _INVISIBLE or letter in _BLANK for letter in name):
+        return "Your name must not contain invisible characters"
+    if not all(unicodedata.category(letter)[0] in "LMN" or letter in _MARKS for letter in name):
+        return "Your name must have only letters, numbers, spaces, hyphens, apostrophes and full stops"
+    if len({unicodedata.name(letter, "").partition(" ")[0] for letter in name} & _LOOKALIKES) > 1:
+        return "Your name must be written in one script, not with letters of another that look the same"
     return ""

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, worker_id
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from sinks.case_db.tables import ActionRow, OfferRow, OutboxRow, WorkerRow
-from sinks.case_db.values import OutboxItem, PendingAction, Worker
+from sinks.case_db.values import OutboxItem, PendingAction, Worker, folded_name, new_worker_id
 from sinks.case_db.writing import pages
 
 _WORKERS = WorkerRow.metadata.tables["workers"]
@@ -23,10 +23,14 @@ _OFFERS = OfferRow.metadata.tables["offers"]
 
 
 def enrol(connection: Connection, team: str, name: str) -> Worker:
-    """The team's worker of that name, new or known."""
-    worker = Worker(worker_id(team, name), team, name)
-    _insert_once(connection, _WORKERS, {"worker_id": worker.id, "team": team, "name": name})
-    return worker
+    """The team's worker of that name, new or known; known by any spelling of it."""
+    folded = folded_name(name)
+    _insert_once(
+        connection, _WORKERS, {"worker_id": new_worker_id(), "team": team, "name": name, "folded_name": folded}
+    )
+    query = select(_WORKERS).where(_WORKERS.c.team == team, _WORKERS.c.folded_name == folded)
+    row = connection.execute(query).mappings().one()
+    return Worker(row["worker_id"], row["team"], row["name"])
 
 
 def find_workers(connection: Connection, ids: Iterable[str]) -> dict[str, Worker]:
@@ -80,10 +84,10 @@ def read_outbox(connection: Connection, limit: int) -> list[OutboxItem]:
     return [OutboxItem(row["number"], _action(row)) for row in connection.execute(query).mappings()]
 
 
-def remove_sent(connection: Connection, numbers: Sequence[int]) -> None:
-    """Takes what Kafka has off the outbox."""
-    for page in pages(list(numbers)):
-        connection.execute(delete(_OUTBOX).where(_OUTBOX.c.number.in_(page)))
+def remove_sent(connection: Connection, actions: Sequence[str]) -> None:
+    """Takes actions that Kafka has off the outbox."""
+    for page in pages(list(actions)):
+        connection.execute(delete(_OUTBOX).where(_OUTBOX.c.action_id.in_(page)))
 
 
 def _insert_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

@@ -37,7 +37,11 @@ _CAUSES = (
         "refuses the login",
         "correct user and password in HEADWATER_CASE_DB",
     ),
-    ("malformed|not a database|corrupt|disk i/o", "is damaged", "restore a backup, or remove it and replay"),
+    (
+        "malformed|not a database|corrupt|disk i/o",
+        "is damaged",
+        "restore a backup, or remove it and refill it as docs/operators.md says",
+    ),
     ("unable to open", "cannot be opened", "see that its folder exists and may be written to"),
     ("too many|connection slots", "has no connection free", "raise its connection limit or end idle ones"),
 )

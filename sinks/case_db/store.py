@@ -50,6 +50,9 @@ class CaseStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # An offer and its situations are two reads: of one moment. SQLite's transactions are so anyway.
+        is_postgresql = engine.dialect.name == "postgresql"
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         self._is_checked = False
 
     def close(self) -> None:
@@ -157,7 +160,8 @@ class CaseStore:
             CaseStoreUnavailable: the database cannot be used; nothing was written.
         """
         with self._writing() as connection:
-            offer = _visible_offer(connection, scope, wish.offer)
+            # Locked against deliver, which would otherwise change its situations between two reads.
+            offer = _visible_offer(connection, scope, wish.offer, is_locked=True)
             if offer is None:
                 return Acted(ActResult.UNKNOWN)
             answer = _judged(connection, wish, worker, offer)
@@ -185,14 +189,15 @@ class CaseStore:
         with self._reading() as connection:
             return acting.read_outbox(connection, limit)
 
-    def action_count(self) -> int:
-        """How many actions workers took, ever.
+    def action_ids(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Ids of all actions workers took, and of those of them Kafka does not have yet.
 
         Raises:
             CaseStoreUnavailable: the database cannot be used.
         """
         with self._reading() as connection:
-            return connection.execute(select(func.count()).select_from(ActionRow)).scalar_one()
+            waiting = frozenset(connection.execute(select(OutboxRow.action_id)).scalars())
+            return frozenset(connection.execute(select(ActionRow.action_id)).scalars()), waiting
 
     def outbox_size(self) -> int:
         """How many actions Kafka does not have yet.
@@ -203,14 +208,14 @@ class CaseStore:
         with self._reading() as connection:
             return connection.execute(select(func.count()).select_from(OutboxRow)).scalar_one()
 
-    def mark_sent(self, numbers: Sequence[int]) -> None:
-        """Takes what Kafka has off the outbox.
+    def mark_sent(self, actions: Sequence[str]) -> None:
+        """Takes actions that Kafka has off the outbox, by id.
 
         Raises:
             CaseStoreUnavailable: the database cannot be used; they will be sent again, which changes nothing.
         """
         with self._writing() as connection:
-            acting.remove_sent(connection, numbers)
+            acting.remove_sent(connection, actions)
 
     def newest_update(self) -> int:
         """When an offer last changed, on plan's clock, ms; 0 when there is none.
@@ -278,7 +283,7 @@ class CaseStore:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         self._check()
-        with reported(self._engine), self._engine.connect() as connection:
+        with reported(self._engine), self._reader.connect() as connection:
             yield connection
 
     def _check(self) -> None:
@@ -298,9 +303,9 @@ def _is_visible(scope: Scope) -> ColumnElement[bool]:
     return (OfferRow.lead == scope.team) & OfferRow.area.in_(scope.areas)
 
 
-def _visible_offer(connection: Connection, scope: Scope, offer: str) -> CaseOffer | None:
+def _visible_offer(connection: Connection, scope: Scope, offer: str, is_locked: bool = False) -> CaseOffer | None:
     query = select(OfferRow.__table__).where(_is_visible(scope), OfferRow.offer_id == offer)
-    found = _offers(connection, query)
+    found = _offers(connection, query.with_for_update(read=True) if is_locked else query)
     return found[0] if found else None
 
 

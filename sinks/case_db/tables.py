@@ -81,10 +81,12 @@ class WorkerRow(Base):
     """A member of a duty team: the name behind the pseudonym on topics."""
 
     __tablename__ = "workers"
+    __table_args__ = (UniqueConstraint("team", "folded_name", name="workers_once_a_team"),)
 
     worker_id: Mapped[str] = mapped_column(primary_key=True)
     team: Mapped[str]
     name: Mapped[str]
+    folded_name: Mapped[str]
 
 
 class ActionRow(Base):
@@ -110,6 +112,7 @@ class OutboxRow(Base):
     """An action still to be put on Kafka; written with it, removed when Kafka has it."""
 
     __tablename__ = "outbox"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # numbers ascend, also after it was empty
 
     number: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

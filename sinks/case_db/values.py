@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,7 +58,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A member of a duty team; `id` is the pseudonym that travels, `name` stays in the database."""
+    """A member of a duty team; `id` is the pseudonym that travels, `name`, as first given, stays in the database."""
 
     id: str
     team: str
@@ -195,6 +197,21 @@ def as_suppressed(record: OfferRecord) -> CaseSuppressed:
     )
 
 
+def new_worker_id() -> str:
+    """A worker's pseudonym: random, so that nobody finds the name behind it by guessing names."""
+    return secrets.token_hex(16)
+
+
+def folded_name(name: str) -> str:
+    """What two spellings of one name have in common: width, capitals and spaces make no other worker.
+
+    >>> folded_name("  anna   B. ") == folded_name("ＡＮＮＡ b.")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded.split())
+
+
 def action_of(wish: Wish, worker: Worker, offer: CaseOffer) -> OfferAction:
     """The action a granted wish becomes; who must not be approached again is named only then."""
     is_last_word = wish.outcome is OutcomeCode.NEVER_AGAIN
@@ -226,7 +243,9 @@ def judge(wish: Wish, worker: Worker, offer: CaseOffer, earlier: OfferAction | N
     """
     if earlier is not None:
         is_same = (earlier.contact, earlier.kind, earlier.outcome) == (worker.id, wish.kind, wish.outcome)
-        return Acted(ActResult.REPEATED) if is_same else Acted(ActResult.OVERTAKEN, by)
+        if is_same or earlier.contact != worker.id:
+            return Acted(ActResult.REPEATED) if is_same else Acted(ActResult.OVERTAKEN, by)
+        return Acted(ActResult.STALE)  # their own earlier act is on its way
     if offer.state.is_live and offer.version != wish.version:
         return Acted(ActResult.STALE)
     has_it = offer.contact == worker.id

@@ -1,4 +1,4 @@
-"""Counts what an HTTP service answers, and serves `/metrics`.
+"""Counts what an HTTP service answers. Does not show the figures: its port is open to more than operators.
 
 The route is the template as the application declares it (`/offers/{id}`), never the path that was
 asked for; an unknown path, method or file counts under one name. An answer is timed until it begins:
@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 
 from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinks.metrics.meters import Meters
@@ -22,19 +20,13 @@ FAILED = 500
 
 
 def instrument(app: FastAPI, meters: Meters, service: str) -> None:
-    """Counts the application's requests and adds `/metrics`; call it before the application serves.
+    """Counts the application's requests; call it before the application serves.
 
     Args:
         app: routes may be added before or after.
         meters: `Meters(service)`; their request families are used.
         service: `board` or `gateway`.
     """
-
-    async def metrics(request: Request) -> Response:
-        body, content_type = meters.expose(request.headers.get("accept", ""))
-        return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
-
-    app.add_route("/metrics", metrics, include_in_schema=False)
     app.add_middleware(RequestCounter, meters=meters, service=service)
 
 

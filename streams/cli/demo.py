@@ -25,6 +25,7 @@ from streams.composition import Platform, case_db_url
 from streams.demo.addresses import issue_codes
 from streams.demo.comparison import Comparison
 from streams.demo.play import Advance, Demo, Played, Say
+from streams.observing.ports import reachable
 from streams.settings import load
 from streams.stages.supervisor import Supervisor
 
@@ -185,7 +186,9 @@ def _print_addresses(console: Console, demo: Demo, platform: Platform) -> None:
     leads = Counter(offer.lead for offer in read_offers(case_db_url(settings), OfferState.OPEN).offers)
     sender = min(platform.deployment.contracts.values(), key=lambda contract: contract.feed)
     team = leads.most_common(1)[0][0] if leads else next(iter(codes.teams))
-    board, gateway = (f"http://127.0.0.1:{port}/" for port in (settings.board_port, settings.gateway_port))
+    board, gateway = (
+        f"http://{reachable(settings.bind)}:{port}/" for port in (settings.board_port, settings.gateway_port)
+    )
     console.print()
     console.print("[bold]The platform keeps running; Ctrl-C stops it.[/bold] Four users, four addresses:")
     for user, address, hint in (

@@ -30,8 +30,8 @@ def with_ports(settings: Settings, is_usual: bool) -> Settings:
         is_usual: whether to prefer the usual ports: a person looks at them; a test must not rely on them.
     """
     free = {name: port for name, port in USUAL.items() if name not in settings.model_fields_set}
-    if not (is_usual and all(map(_is_free, free.items()))):
-        first = _free_block(len(STAGES) + 3)
+    if not (is_usual and all(_is_free(settings.bind, *each) for each in free.items())):
+        first = _free_block(settings.bind, len(STAGES) + 3)
         free = {name: first + place for name, place in (("board_port", 0), ("gateway_port", 1), ("metrics_port", 2))
                 if name in free}  # fmt: skip
     return settings.model_copy(update=free)
@@ -46,15 +46,14 @@ def issue_codes(settings: Settings, teams: list[str], agencies: list[str]) -> Ac
     )
 
 
-def _is_free(wanted: tuple[str, int]) -> bool:
+def _is_free(host: str, name: str, port: int) -> bool:
     """The operator's page takes the ports after its own for the stages."""
-    name, port = wanted
-    return all(is_free(port + each) for each in range(len(STAGES) + 1 if name == "metrics_port" else 1))
+    return all(is_free(port + each, host) for each in range(len(STAGES) + 1 if name == "metrics_port" else 1))
 
 
-def _free_block(size: int) -> int:
+def _free_block(host: str, size: int) -> int:
     """Below the ports the kernel gives to outgoing connections, which could take one meanwhile."""
     while True:
         first = 15_000 + secrets.randbelow(16_000)
-        if all(is_free(first + each) for each in range(size)):
+        if all(is_free(first + each, host) for each in range(size)):
             return first

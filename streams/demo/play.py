@@ -86,7 +86,9 @@ class Demo:
             raise WrongUse(
                 f"{history} holds no simulated history", f"write one: headwater simulate --persons 5000 --out {history}"
             )
-        kept = settings.model_copy(update={"data": settings.data / "demo", "clock": "feeds"})
+        # Codes and figures of its own: those of another place must not be touched.
+        own = {"data": settings.data / "demo", "clock": "feeds", "access_file": None, "aggregates": None}
+        kept = settings.model_copy(update=own)
         self.settings = with_ports(kept, is_usual=is_watched)
         self._history = history
         self._say = say
@@ -241,6 +243,8 @@ def _environment(settings: Settings, bootstrap: str) -> dict[str, str]:
         "HEADWATER_DATA": str(settings.data.resolve()),
         "HEADWATER_KAFKA": bootstrap,
         "HEADWATER_CLOCK": settings.clock,
+        "HEADWATER_ACCESS_FILE": "",
+        "HEADWATER_AGGREGATES": "",
         "HEADWATER_BOARD_PORT": str(settings.board_port),
         "HEADWATER_GATEWAY_PORT": str(settings.gateway_port),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),

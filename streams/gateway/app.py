@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 
 import structlog
@@ -14,9 +15,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sinks.faults import FaultBarrier
 from sinks.metrics import Meters
 from sinks.metrics.http import instrument
 from streams.access import AccessFile, Kind
@@ -30,12 +30,13 @@ from streams.gateway.envelopes import OWN, Agency
 from streams.gateway.gateway import Gateway
 from streams.gateway.problems import Problem, ProblemType, page, unavailable
 from streams.gateway.receipts import MOST, read_since
-from streams.logs import where
 
 log = structlog.get_logger()
 
 MOST_AT_ONCE = 64
 """How many bodies are read and worked on at a time; others wait."""
+MOST_OF_ONE = 8
+"""How many of these may be one agency's, so that a slow one keeps nobody else out."""
 WAIT_S = 5.0
 """How long they wait, seconds."""
 
@@ -49,7 +50,7 @@ def create_app(gateway: Gateway, access: AccessFile, meters: Meters, lifespan: L
     Args:
         gateway: does the work.
         access: knows agencies by their codes.
-        meters: count requests; served at `/metrics`.
+        meters: count requests.
         lifespan: starts and ends what the gateway works with.
     """
     app = FastAPI(
@@ -70,7 +71,7 @@ def create_app(gateway: Gateway, access: AccessFile, meters: Meters, lifespan: L
         What fits the contract's schema is taken, the rest told as `rejected`. Repeating a request does no harm.
         """
         media_type = media_type_of(request)
-        async with room.for_one():
+        async with room.for_one(agency):
             body = await read_body(request)
             return await gateway.publish(agency, media_type, request.headers, body)
 
@@ -79,7 +80,7 @@ def create_app(gateway: Gateway, access: AccessFile, meters: Meters, lifespan: L
         """Says "everything recorded up to then has been sent", so that silence can be told from a broken feed."""
         if media_type_of(request) != OWN:
             raise Problem(ProblemType.WRONG_MEDIA_TYPE, f"`Content-Type` must be {OWN}")
-        async with room.for_one():
+        async with room.for_one(agency):
             return await gateway.beat(agency, _heartbeat(await read_body(request, most=10_000)))
 
     @app.get("/v1/events/{receipt}", response_model=Fate, response_model_exclude_none=True, **openapi.FATE)
@@ -118,65 +119,43 @@ def create_app(gateway: Gateway, access: AccessFile, meters: Meters, lifespan: L
 
     @app.get("/readyz", **openapi.READY)
     async def ready() -> PlainTextResponse:
-        """Kafka answers."""
+        """Kafka answers, and receipts are followed."""
         await gateway.require_ready()
         return PlainTextResponse("ready\n")
 
     _tell_problems(app)
     openapi.mend(app)
-    app.add_middleware(FaultBarrier)
+    app.add_middleware(FaultBarrier, service="gateway", answer=_fault)
     instrument(app, meters, "gateway")
     return app
 
 
 class _Room:
-    """Bounds how many bodies are in memory at a time."""
+    """Bounds how many bodies are in memory at a time, and how many of them one agency has there."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
+        self._free_of: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_OF_ONE))
 
     @asynccontextmanager
-    async def for_one(self) -> AsyncIterator[None]:
-        """Waits for room.
+    async def for_one(self, agency: Agency) -> AsyncIterator[None]:
+        """Waits for room: first for the agency's own, so that its waiting bodies take none of the others'.
 
         Raises:
             Problem: there is none for too long.
         """
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Problem(ProblemType.BUSY, "too many requests are being worked on", {"Retry-After": "2"}) from None
-        try:
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(WAIT_S):
+                    await held.enter_async_context(self._free_of[agency.name])
+                    await held.enter_async_context(self._free)
+            except TimeoutError:
+                raise Problem(ProblemType.BUSY, "too many requests are being worked on", {"Retry-After": "2"}) from None
             yield
-        finally:
-            self._free.release()
 
 
-class FaultBarrier:
-    """ASGI middleware: an exception nobody expected is logged by its kind and place, without its message."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything on."""
-        is_begun = False
-
-        async def send_on(message: Message) -> None:
-            nonlocal is_begun
-            is_begun = is_begun or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_on)
-        except ClientDisconnect:
-            return
-        except Exception as error:  # noqa: BLE001 - its message may quote a body, so it must not reach the server's log
-            log.error("gateway fault", error=type(error).__name__, where=where(error))
-            if scope["type"] == "http" and not is_begun:
-                problem = Problem(ProblemType.FAULT, f"{type(error).__name__}; the request may have been worked on")
-                await problem.response()(scope, receive, send)
+def _fault(_: Request, error: Exception) -> JSONResponse:
+    return Problem(ProblemType.FAULT, f"{type(error).__name__}; the request may have been worked on").response()
 
 
 def _verified(access: AccessFile, credentials: HTTPAuthorizationCredentials | None) -> str:

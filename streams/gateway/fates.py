@@ -1,4 +1,4 @@
-"""What became of records, by where they landed: a follower of all agencies' receipts, kept in memory.
+"""What became of records, by where they landed: read from all agencies' receipts, kept in memory.
 
 Memory grows with what was rejected, not with what was sent: offsets that were taken are ranges, and
 neighbours join. Of each partition the newest `MOST_REJECTED` rejections are kept, some 0.5 KB each;
@@ -22,7 +22,9 @@ from schemas.receipts import Receipt, RejectedRecord
 from streams import topics
 from streams.agencies.receipts import receipts_in
 from streams.errors import Unreachable
-from streams.kafka.tail import Source, Tail, offsets_at, place_of, sources_of
+from streams.kafka.follower import Follower
+from streams.kafka.tail import Source, offsets_at, sources_of
+from streams.logs import where
 
 log = structlog.get_logger()
 
@@ -110,8 +112,11 @@ class Fates:
             return answered.state_of(offset), answered.rejected.get(offset)
 
 
-class Follower:
-    """Keeps `fates` up to date in a thread of its own, from `start` to `close`; waits while Kafka is away."""
+class FateReader:
+    """Keeps `fates` up to date in a thread of its own, from `start` to `close`; no fault ends it.
+
+    Waits while Kafka is away. What could not be worked on is tried again, so that no receipt is passed over.
+    """
 
     def __init__(self, bootstrap: str, codec: Codec, agencies: Iterable[str]) -> None:
         self.fates = Fates()
@@ -126,6 +131,10 @@ class Follower:
         """Begins to follow."""
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Ends the thread; may be called twice."""
         self._is_over.set()
@@ -138,15 +147,15 @@ class Follower:
                 self._read_on()
             except Unreachable:
                 log.warning("gateway cannot read receipts", bootstrap=self._bootstrap)
-                self._is_over.wait(_PAUSE_S)
+            except Exception as error:  # noqa: BLE001 - nobody would see a thread end, and fates would stand still
+                log.error("gateway cannot work on receipts", error=type(error).__name__, where=where(error))
+            self._is_over.wait(_PAUSE_S)
 
     def _read_on(self) -> None:
         if not self._positions:
             since = int(time.time() * 1000) - KEPT_DAYS * topics.DAY_MS
             self._positions = offsets_at(self._bootstrap, sources_of(self._bootstrap, self._topics), since)
-        with Tail(self._bootstrap, self._positions) as tail:
+        with Follower(self._bootstrap, self._positions) as follower:
             while not self._is_over.is_set():
-                messages = tail.poll()
-                self.fates.take(receipts_in(messages, self._codec))
-                for source, offset in map(place_of, messages):
-                    self._positions[source] = offset + 1
+                self.fates.take(receipts_in(follower.poll(), self._codec))
+                self._positions = dict(follower.positions)

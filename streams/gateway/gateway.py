@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -18,7 +19,7 @@ from streams.gateway.answers import EventsAnswer, Fate, HeartbeatAnswer, Heartbe
 from streams.gateway.documents import read_document, read_instant
 from streams.gateway.envelopes import OWN, READERS, Agency, is_binary, read_binary
 from streams.gateway.fates import Fates, State
-from streams.gateway.places import place_in, read_place
+from streams.gateway.places import RecordPlace, place_in, read_place
 from streams.gateway.problems import Problem, ProblemType, unavailable
 from streams.gateway.publishing import Batch, batch_of, heartbeat
 from streams.gateway.receipts import AtMoment, AtPlace, Page
@@ -33,6 +34,8 @@ SENDING_S = 8.0
 """How long a request waits for its records at most, seconds; the producer gives up before."""
 ASKING_S = 8.0
 """How long Kafka may take to answer what is asked of it, seconds."""
+LOOKING_S = 4.0
+"""How long Kafka may take to give a sign of life, seconds; waiting for an earlier look included."""
 FRESH_S = 1.0
 """How long a sign of life counts."""
 
@@ -63,7 +66,8 @@ class Parts:
         partitions: of each agency topic.
         now: the machine's clock, ms.
         sender: to Kafka.
-        fates: filled by a follower of receipts.
+        fates: filled by a reader of receipts.
+        is_following: whether that reader is at work.
         watermarks: which records there are.
         receipts: pages of them.
     """
@@ -74,6 +78,7 @@ class Parts:
     now: Callable[[], int]
     sender: Sender
     fates: Fates
+    is_following: Callable[[], bool]
     watermarks: Watermarks
     receipts: ReceiptPages
 
@@ -84,7 +89,8 @@ class Gateway:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reading = CapacityLimiter(READING_THREADS)
-        self._asking = CapacityLimiter(ASKING_THREADS)
+        self._asking = ThreadPoolExecutor(ASKING_THREADS, "gateway-asking")
+        self._looking = ThreadPoolExecutor(1, "gateway-looking")
         self._alive_until = 0.0
 
     def agency(self, name: str) -> Agency:
@@ -134,9 +140,7 @@ class Gateway:
         state, rejected = self._parts.fates.find(place.source, place.offset)
         if state is None:
             raise Problem(ProblemType.UNKNOWN_RECEIPT, "its fate is not kept here any more; GET /v1/receipts has it")
-        if state is State.PENDING and not await self._ask(
-            partial(self._parts.watermarks.has, place.source, place.offset)
-        ):
+        if state is State.PENDING and not await self._has(agency, place):
             raise Problem(ProblemType.UNKNOWN_RECEIPT, f"no receipt of {agency.name} has this id")
         if rejected is None:
             return Fate(receipt=receipt, state=state.value)
@@ -148,22 +152,37 @@ class Gateway:
         Raises:
             Problem: Kafka does not answer.
         """
-        await self.require_ready()
+        await self._require_kafka()
         return await self._ask(partial(self._parts.receipts.page, agency.name, since, limit))
 
     async def require_ready(self) -> None:
-        """Looks whether Kafka answers; a sign of life counts for a second.
+        """Looks whether Kafka answers and receipts are followed; a sign of Kafka's life counts for a second.
 
         Raises:
-            Problem: it does not.
+            Problem: it does not, or they are not.
         """
-        if time.monotonic() < self._alive_until:
-            return
+        if not self._parts.is_following():
+            raise unavailable("receipts are not followed")
+        await self._require_kafka()
+
+    async def _require_kafka(self) -> None:
         try:
-            await to_thread.run_sync(self._parts.sender.require_reachable, limiter=self._asking)
-        except Unacknowledged:
+            async with asyncio.timeout(LOOKING_S):
+                await asyncio.wrap_future(self._looking.submit(self._look))
+        except (Unacknowledged, TimeoutError):
             raise unavailable("Kafka does not answer") from None
-        self._alive_until = time.monotonic() + FRESH_S
+
+    def _look(self) -> None:
+        if time.monotonic() >= self._alive_until:
+            self._parts.sender.require_reachable()
+            self._alive_until = time.monotonic() + FRESH_S
+
+    async def _has(self, agency: Agency, place: RecordPlace) -> bool:
+        """Whether there is a record; asks only about partitions that the deployment has, whatever a receipt names."""
+        majors = {contract.name: contract.major for contract in agency.contracts}
+        if place.major > majors.get(place.contract, 0) or place.partition >= self._parts.partitions:
+            return False
+        return await self._ask(partial(self._parts.watermarks.has, place.source, place.offset))
 
     def _read(self, agency: Agency, media_type: str, headers: Mapping[str, str], body: bytes) -> Batch:
         document = read_document(body)
@@ -197,6 +216,7 @@ class Gateway:
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(ASKING_S):
-                return await to_thread.run_sync(question, limiter=self._asking, abandon_on_cancel=True)
+                # A thread whose answer nobody waits for any more stays one of the few until it ends.
+                return await asyncio.wrap_future(self._asking.submit(question))
         except (Unreachable, TimeoutError):
             raise unavailable("Kafka does not answer") from None

@@ -1,24 +1,24 @@
-"""Reads partitions from their beginning for ever, and knows how far it has come. Committed records only."""
+"""Reads partitions on for ever, and knows how far it has come. Committed records only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, Message
+from confluent_kafka import Message
 
 from streams.kafka.tail import Source, Tail, place_of
 
 
 class Follower(Tail):
-    """A tail of whole partitions with positions.
+    """A tail with positions; of whole partitions when every start is 0.
 
     Attributes:
-        positions: by partition, the offset before which everything was read.
+        positions: by partition, the offset before which everything from its start on was read.
     """
 
-    def __init__(self, bootstrap: str, sources: Iterable[Source]) -> None:
-        self.positions = dict.fromkeys(sources, 0)
-        super().__init__(bootstrap, dict.fromkeys(self.positions, OFFSET_BEGINNING))
+    def __init__(self, bootstrap: str, starts: Mapping[Source, int]) -> None:
+        self.positions = dict(starts)
+        super().__init__(bootstrap, starts)
 
     def __enter__(self) -> Follower:
         """The follower itself."""

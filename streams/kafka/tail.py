@@ -79,7 +79,10 @@ def sources_of(bootstrap: str, topics: Iterable[str]) -> list[Source]:
         Unreachable: the broker does not answer.
     """
     require_reachable(bootstrap)
-    present = AdminClient(client_config(bootstrap)).list_topics(timeout=10).topics
+    try:
+        present = AdminClient(client_config(bootstrap)).list_topics(timeout=10).topics
+    except KafkaException as error:
+        raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
     return [(name, partition) for name in topics if name in present for partition in sorted(present[name].partitions)]
 
 

@@ -10,6 +10,7 @@ Source: KIP-98 (exactly once delivery and transactional messaging), KIP-447.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ from streams.errors import Unreachable
 from streams.kafka.clients import client_config, committed_offsets, watermarks
 
 log = structlog.get_logger()
+
+COMMIT_S = 60.0
+COMMIT_SLICE_S = 2.0
+"""Between slices a signal is heard."""
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -120,11 +125,12 @@ class TransactionalSender:
 
     def _commit(self) -> None:
         self._producer.poll(0)
+        deadline = time.monotonic() + COMMIT_S
         while True:
             try:
-                self._producer.commit_transaction(60)
+                self._producer.commit_transaction(COMMIT_SLICE_S)
             except KafkaException as error:
-                if error.args[0].retriable():
+                if error.args[0].retriable() and time.monotonic() < deadline:
                     continue
                 raise
             break
@@ -176,6 +182,14 @@ class Committer:
         """Aborts what is open and lets go of the connections."""
         self._group.close()
         self._sender.close()
+
+
+def kafka_fault(error: KafkaException) -> str:
+    """What went wrong with Kafka; to whoever was fenced also what to look for."""
+    fault = error.args[0]
+    if fault.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
+        return "fenced: another process took this work over; two workers of one stage need two HEADWATER_WORKER"
+    return f"Kafka: {fault.name()}"
 
 
 def require_reachable(bootstrap: str) -> None:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 LIVE_S = 120.0
 """Longer than the longest chunk and commit: who does not beat for that long will not come back."""
 READY_S = 30.0
+
+
+class Condition(Protocol):
+    """What can be asked about a process."""
+
+    def why_not_live(self) -> str:
+        """Why the process should be ended and started anew; empty when it lives."""
+
+    def why_not_ready(self) -> str:
+        """Why the process cannot do its work at this moment; empty when it can."""
 
 
 class Health:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.errors import WrongUse
@@ -20,8 +20,8 @@ class Place:
     port: int
 
 
-def places(settings: Settings, processes: Iterable[str]) -> tuple[Place, ...]:
-    """Ports of the processes named: the web services' own, and for the others those after the supervisor's.
+def places(settings: Settings, processes: Sequence[str]) -> tuple[Place, ...]:
+    """Ports of the processes named: those after the supervisor's, in the order of all processes.
 
     A process has the same port whichever others run.
 
@@ -31,10 +31,10 @@ def places(settings: Settings, processes: Iterable[str]) -> tuple[Place, ...]:
     if settings.metrics_port is None:
         return ()
     first = settings.metrics_port + 1
-    own = {"board": settings.board_port, "gateway": settings.gateway_port}
     by_order = {name: first + number for number, name in enumerate(STAGES)}
-    found = tuple(Place(name, own.get(name, by_order[name])) for name in processes)
-    taken = [settings.metrics_port, *(place.port for place in found)]
+    found = tuple(Place(name, by_order[name]) for name in processes)
+    own = {"board": settings.board_port, "gateway": settings.gateway_port}
+    taken = [settings.metrics_port, *(place.port for place in found), *(own[name] for name in processes if name in own)]
     if len(set(taken)) < len(taken) or max(taken) > 65535:
         raise WrongUse(
             f"HEADWATER_METRICS_PORT {settings.metrics_port} and the {len(STAGES)} ports after it are not all free "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sinks.metrics import Meters
-from streams.observing.health import Health
+from streams.observing.health import Condition, Health
 from streams.observing.server import Answer, Asked, Routes, serving
 from streams.settings import Settings
 
@@ -25,7 +25,7 @@ def observed(meters: Meters, health: Health, settings: Settings) -> Iterator[Non
         yield
 
 
-def routes_of(meters: Meters, health: Health) -> Routes:
+def routes_of(meters: Meters, health: Condition) -> Routes:
     """The three paths."""
     return {
         "/livez": lambda _: _verdict(meters.process, "live", health.why_not_live()),

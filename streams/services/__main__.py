@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from confluent_kafka import KafkaException
+
 from streams import logs, topics
 from streams.composition import Platform
-from streams.errors import UserError, WrongUse
+from streams.errors import Unreachable, UserError, WrongUse
+from streams.kafka.transactions import kafka_fault
 from streams.services import aggregate, board, gateway, relay
 from streams.settings import load
 
@@ -32,6 +35,11 @@ def main(name: str) -> int:
     except UserError as error:
         sys.stderr.write(f"headwater {name}: {error.problem}\n  remedy: {error.remedy}\n")
         return error.exit_code
+    except KafkaException as error:
+        sys.stderr.write(
+            f"headwater {name}: {kafka_fault(error)}\n  remedy: see that Kafka runs and nobody else does this work\n"
+        )
+        return Unreachable.exit_code
     except KeyboardInterrupt:
         pass
     return 0

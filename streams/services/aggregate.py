@@ -136,7 +136,7 @@ def aggregator(platform: Platform) -> Iterator[Aggregator]:
         sender.open()
         files = AggregateFiles(folder_of(platform.settings))
         published = _restore(context, files)
-        with Follower(context.bootstrap, sources) as follower:
+        with Follower(context.bootstrap, dict.fromkeys(sources, 0)) as follower:
             yield Aggregator(context, sender, files, follower, published)
 
 

@@ -25,13 +25,15 @@ from sinks.metrics.http import instrument
 from streams import composition
 from streams.access import Kind
 from streams.composition import Platform, wall_ms
-from streams.errors import Unreachable, UserError
+from streams.errors import Unreachable, UserError, WrongUse
+from streams.observing.web import observed_service
 from streams.register import Identity, open_register
 from streams.register.keys import make_secret, read_secret
 from streams.services.http import serve
+from streams.settings import Settings
 
 KEY_FILE = "board.key"
-"""In the data folder: signs the session cookies; without it everybody signs in again."""
+"""In the data folder, unless the settings name another: without it everybody signs in again."""
 
 T = TypeVar("T")
 
@@ -42,37 +44,55 @@ def run(platform: Platform) -> None:
     Raises:
         UserError: the case database cannot be used, or the port is taken.
     """
-    settings = platform.settings
-    with composition.case_store(settings) as store:
-        serve(create_app(board_context(platform, store)), settings, settings.board_port)
+    settings, meters = platform.settings, Meters("board")
+    with observed_service(meters, settings, settings.board_port), composition.case_store(settings) as store:
+        serve(create_app(board_context(platform, store, meters)), settings, settings.board_port)
 
 
-def board_context(platform: Platform, store: CaseStore) -> BoardContext:
+def board_context(platform: Platform, store: CaseStore, meters: Meters) -> BoardContext:
     """What the pages work with, from settings and deployment.
 
     Raises:
         UserError: settings or deployment are wrong, or the key file cannot be used.
     """
-    settings, meters = platform.settings, Meters("board")
+    settings = platform.settings
     codes = composition.access_file(settings)
-    key = settings.data / KEY_FILE
     return BoardContext(
         store=store,
         sign_in=TeamCodes(
             verify=lambda code: _known(lambda: codes.verify(Kind.TEAM, code)),
-            holders=lambda: _known(lambda: codes.names(Kind.TEAM)),
+            fingerprint=lambda team: _known(lambda: codes.fingerprint(Kind.TEAM, team)),
             enrol=store.enrol,
             teams={team.id: team.areas for team in platform.deployment.teams.values()},
         ),
         wording=wording(platform),
         aggregates=settings.aggregates or settings.data / "aggregates",
-        secret=(read_secret(key) or make_secret(key)).hex(),
+        secret=session_key(settings).hex(),
         now=wall_ms if settings.clock == "wall" else store.newest_update,
         wall=wall_ms,
         reveal=lambda person, reader, purpose: reveal(platform, person, reader, purpose),
         least=platform.deployment.disclosure.least,
         instrument=lambda app: instrument(app, meters, "board"),
     )
+
+
+def session_key(settings: Settings) -> bytes:
+    """Signs the session cookies: whoever can read it can be any worker.
+
+    Raises:
+        UserError: the file that the settings name is not there, or it cannot be read or made.
+    """
+    named = settings.board_key_file
+    if named is None:
+        own = settings.data / KEY_FILE
+        return read_secret(own) or make_secret(own)
+    key = read_secret(named)
+    if key is None:
+        raise WrongUse(
+            f"the board's key file {named} is not there",
+            "make it (`openssl rand -base64 32`), or name another in HEADWATER_BOARD_KEY_FILE",
+        )
+    return key
 
 
 def _known(ask: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""The gateway's process: the application with its producer and its follower of receipts."""
+"""The gateway's process: the application with its producer and its reader of receipts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sinks.metrics import Meters
 from streams.composition import Platform, access_file, wall_ms
 from streams.gateway.app import create_app
 from streams.gateway.envelopes import Agency
-from streams.gateway.fates import Follower
+from streams.gateway.fates import FateReader
 from streams.gateway.gateway import Gateway, Parts
 from streams.gateway.places import Watermarks
 from streams.gateway.receipts import Receipts
 from streams.gateway.sending import EventProducer
+from streams.observing.web import observed_service
 from streams.services.http import serve
 
 
@@ -27,10 +28,12 @@ def run(platform: Platform) -> None:
     Raises:
         UserError: the port is taken, the deployment has faults, or a dependency is unreachable.
     """
-    serve(build(platform), platform.settings, platform.settings.gateway_port)
+    settings, meters = platform.settings, Meters("gateway")
+    with observed_service(meters, settings, settings.gateway_port):
+        serve(build(platform, meters), settings, settings.gateway_port)
 
 
-def build(platform: Platform) -> FastAPI:
+def build(platform: Platform, meters: Meters) -> FastAPI:
     """The application; it connects to Kafka when it starts to serve, and lets go when it ends.
 
     Raises:
@@ -39,29 +42,30 @@ def build(platform: Platform) -> FastAPI:
     agencies = agencies_of(list(platform.deployment.contracts.values()))
     producer = EventProducer(platform.bootstrap)
     watermarks = Watermarks(platform.bootstrap)
-    follower = Follower(platform.bootstrap, platform.codec, agencies)
+    reader = FateReader(platform.bootstrap, platform.codec, agencies)
     parts = Parts(
         agencies=agencies,
         registry=platform.registry,
         partitions=platform.settings.event_partitions,
         now=wall_ms,
         sender=producer,
-        fates=follower.fates,
+        fates=reader.fates,
+        is_following=reader.is_alive,
         watermarks=watermarks,
         receipts=Receipts(platform.bootstrap, platform.codec),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        follower.start()
+        reader.start()
         try:
             yield
         finally:
             await to_thread.run_sync(producer.close)
-            await to_thread.run_sync(follower.close)
+            await to_thread.run_sync(reader.close)
             watermarks.close()
 
-    return create_app(Gateway(parts), access_file(platform.settings), Meters("gateway"), lifespan)
+    return create_app(Gateway(parts), access_file(platform.settings), meters, lifespan)
 
 
 def agencies_of(contracts: list[Contract]) -> dict[str, Agency]:

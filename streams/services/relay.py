@@ -4,13 +4,15 @@ At least once, in the order of writing: an action is taken off the outbox when K
 that is told again changes nothing, since plan takes only an action on the present version of an offer.
 
 One transaction puts an action on `outcomes.v1`, for whoever wants to know, and on `situations.v1`,
-where plan reads it in one order with everything else; "never again" is told as an opt-out with it.
+where plan reads it in one order with everything else; "never again" is told as an opt-out with it, for
+readers outside that order.
 """
 
 from __future__ import annotations
 
 import signal
-import threading
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -41,9 +43,9 @@ def run(platform: Platform) -> None:
         UserError: the case database cannot be used.
         KafkaException: Kafka does not answer; nothing is lost, the outbox keeps it.
     """
-    is_over = threading.Event()
     meters, health = Meters("relay"), Health()
-    signal.signal(signal.SIGTERM, lambda *_: is_over.set())
+    # At once, also within a transaction: what was not committed is told again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with (
         observed(meters, health, platform.settings),
         composition.case_store(platform.settings) as store,
@@ -53,7 +55,9 @@ def run(platform: Platform) -> None:
         relay = Relay(store, sender, platform.codec, platform.settings.core_partitions, meters)
         health.be_ready()
         log.info("relay runs")
-        while not is_over.wait(0 if relay.step() == BATCH else POLL_S):
+        while True:
+            if relay.step() < BATCH:
+                time.sleep(POLL_S)
             health.beat()
 
 
@@ -80,7 +84,7 @@ class Relay:
         self._meters.outbox_pending.set(self._store.outbox_size() if len(waiting) == BATCH else len(waiting))
         if waiting:
             self._sender.send(record for item in waiting for record in self._records(item))
-            self._store.mark_sent([item.number for item in waiting])
+            self._store.mark_sent([item.action.id for item in waiting])
             self._meters.records.labels("relay", "sent").inc(len(waiting))
         return len(waiting)
 
@@ -89,7 +93,7 @@ class Relay:
         value = self._codec.encode(action)
         partition = topics.partition_of(action.area, self._partitions)
         yield Outgoing(topics.OUTCOMES, partition, action.area.encode(), value)
-        yield Outgoing(topics.SITUATIONS, partition, b"action", value)
+        yield Outgoing(topics.SITUATIONS, partition, action.area.encode(), value)
         for control in _opt_outs(action):
             yield from control_records(self._codec, control, self._partitions)
 

@@ -24,14 +24,14 @@ from typing import Any
 import faust
 import structlog
 from aiokafka.errors import IllegalStateError
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from faust.types import TP, AppT, Message
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
 from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
-from streams.kafka.transactions import Committer, Outgoing
+from streams.kafka.transactions import Committer, Outgoing, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
@@ -290,10 +290,7 @@ def _is_whole(chunk: Chunk) -> bool:
 
 
 def _named(error: BaseException) -> str:
-    """What kind of error it is; of Kafka's also which, and what a fenced worker should look for."""
+    """What kind of error it is, without what it quotes."""
     if isinstance(error, KafkaException):
-        fault = error.args[0]
-        if fault.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED):
-            return "fenced: another worker took the partition over; two workers of one stage need two HEADWATER_WORKER"
-        return f"Kafka: {fault.name()}"
+        return kafka_fault(error)
     return f"{error.problem}; {error.remedy}" if isinstance(error, UserError) else type(error).__name__

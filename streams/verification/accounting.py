@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from processors.decisions import Decision, DecisionKind
-from processors.events import LifeEvent
+from processors.events import Control, ControlKind, LifeEvent
 from processors.offers.actions import OfferAction
-from processors.offers.model import OfferRecord, OfferState, Reason, Situation, SituationKind, SituationMark
+from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind, SituationMark
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
 from schemas.receipts import Receipt
@@ -31,8 +31,6 @@ GROUP_OF = {
     topics.OFFERS: "headwater-deliver",
 }
 """Internal topics that a stage reads to the end, and its consumer group."""
-
-EVERYTHING = 1_000_000
 
 Source = tuple[str, int]
 """Topic and partition."""
@@ -110,6 +108,7 @@ class Accountant:
         self._account = Accounting()
         self._standing: dict[str, Situation] = {}
         self._acted: set[str] = set()
+        self._opted_out: set[str] = set()
 
     def draw_up(self, on_step: Callable[[str], None] = lambda _step: None) -> Accounting:
         """Counts everything, agency topics first; `on_step` is told what is read now.
@@ -119,6 +118,8 @@ class Accountant:
             UserError: the platform has no topics there.
         """
         self._require_topics()
+        on_step(topics.OUTCOMES)
+        acts = self._acts_told()
         self._note_under_way()
         on_step("receipts and dead letters")
         made = self._intake()
@@ -129,8 +130,7 @@ class Accountant:
         on_step(topics.OFFERS)
         told = self._offers()
         self._database(told)
-        on_step(topics.OUTCOMES)
-        self._actions(told[0])
+        self._acts_answered(acts, told[0])
         return self._account
 
     def _note_under_way(self) -> None:
@@ -235,6 +235,8 @@ class Accountant:
                 marks[value.source_partition] = newest, value.source_partitions
             elif isinstance(value, OfferAction):
                 self._acted.add(value.id)
+            elif isinstance(value, Control) and value.kind is ControlKind.OPT_OUT:
+                self._opted_out.add(value.person)
             elif isinstance(value, Situation):
                 if value.kind is SituationKind.MATCHED:
                     self._standing[value.match] = value
@@ -256,7 +258,6 @@ class Accountant:
         newest: dict[str, OfferRecord] = {}
         suppressed: dict[str, OfferRecord] = {}
         versions: Counter[tuple[str, int]] = Counter()
-        left: set[str] = set()
         for record in self._values(topics.OFFERS):
             if not isinstance(record, OfferRecord):
                 continue
@@ -265,12 +266,12 @@ class Accountant:
             else:
                 versions[record.offer, record.version] += 1
                 newest[record.offer] = record
-            # Who opted out of an open offer stands, but in no offer: that record is the fate.
-            (left.add if record.reason is Reason.OPTED_OUT else left.discard)(record.cause)
         account = self._account
         account.offers = Counter(record.state.value for record in newest.values())
         account.suppressed = Counter(record.reason.value for record in suppressed.values() if record.reason)
         offered = {situation.match for record in newest.values() for situation in record.situations}
+        # What was in an offer when its person opted out stands, but in no offer: the opt-out is its fate.
+        left = {match for match, situation in self._standing.items() if situation.person in self._opted_out}
         fates = offered | suppressed.keys() | left
         with_fate = sum(match in fates or s.ripe_at > account.clock for match, s in self._standing.items())
         self._equal(
@@ -291,25 +292,27 @@ class Accountant:
             "suppressed in the case database", sum(1 for _ in self._store.suppressed()),
         )  # fmt: skip
 
-    def _actions(self, newest: dict[str, OfferRecord]) -> None:
-        """Checks that what workers did went from the database to Kafka, to plan, and was answered."""
-        account = self._account
+    def _acts_told(self) -> dict[str, OfferAction]:
+        """What workers did, from the database to Kafka. Read before what follows from it."""
+        done, waiting = self._store.action_ids()
         told = {action.id: action for action in self._values(topics.OUTCOMES) if isinstance(action, OfferAction)}
-        account.actions = len(told)
-        waiting = {item.action.id for item in self._store.outbox(EVERYTHING)}
-        left = len(waiting - told.keys())
+        self._account.actions = len(told)
+        if waiting:
+            self._account.under_way["relay"] = len(waiting)
         self._equal(
-            "acts of workers in the case database", self._store.action_count(),
-            f"on {topics.OUTCOMES} or still on the outbox", account.actions + left,
+            "acts of workers in the case database", len(done),
+            f"of them on {topics.OUTCOMES} or still on the outbox", len(done & (told.keys() | waiting)),
         )  # fmt: skip
-        self._equal(
-            f"acts on {topics.OUTCOMES}", account.actions, f"the same on {topics.SITUATIONS}",
-            len(told.keys() & self._acted),
-        )  # fmt: skip
+        return told
+
+    def _acts_answered(self, told: dict[str, OfferAction], newest: dict[str, OfferRecord]) -> None:
+        """Checks that plan got what workers did and answered it; a newer version tells whoever was refused."""
+        acted = len(told.keys() & self._acted)
+        self._equal(f"acts on {topics.OUTCOMES}", len(told), f"of them on {topics.SITUATIONS}", acted)
         answered = sum(
             action.offer in newest and newest[action.offer].version > action.version for action in told.values()
         )
-        self._equal(f"acts on {topics.OUTCOMES}", account.actions, "answered by a newer version of the offer", answered)
+        self._equal(f"acts on {topics.OUTCOMES}", len(told), "answered by a newer version of their offer", answered)
 
     def _values(self, topic: str) -> Iterator[Value]:
         for message in read_topic(self._bootstrap, topic):

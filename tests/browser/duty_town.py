@@ -158,7 +158,7 @@ def answer(store: Store, wait_s: float = 0.0) -> list[OfferRecord]:
     items = store.outbox(1000)
     written = [record for item in items if (record := planned(store, item.action)) is not None]
     store.apply(written)
-    store.mark_sent([item.number for item in items])
+    store.mark_sent([item.action.id for item in items])
     return written
 
 
@@ -213,7 +213,7 @@ class Register:
 def sign_in_of(store: Store) -> TeamCodes:
     """The town's codes."""
     teams = {TEAM: AREAS, OTHER_TEAM: (*AREAS, "highfield")}
-    return TeamCodes(CODES.get, lambda: frozenset(CODES.values()), store.enrol, teams)
+    return TeamCodes(CODES.get, {team: f"print of {team}" for team in teams}.get, store.enrol, teams)
 
 
 class Viewers:
@@ -226,8 +226,8 @@ class Viewers:
         user = self._inner.sign_in(code, name)
         return user and replace(user, roles=frozenset({Role.VIEWER}))
 
-    def areas(self, team: str) -> tuple[str, ...] | None:
-        return self._inner.areas(team)
+    def areas(self, team: str, proof: str) -> tuple[str, ...] | None:
+        return self._inner.areas(team, proof)
 
 
 def context(store: Store, aggregates: Path, **more: object) -> BoardContext:

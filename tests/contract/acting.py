@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from processors.offers.actions import ActionKind, OutcomeCode, action_id, worker_id
+from processors.offers.actions import ActionKind, OutcomeCode, action_id
 from processors.offers.model import OfferRecord, OfferState, Reason, Urgency, offer_id
 from sinks.case_db import Acted, ActResult, CaseStore, Scope, Wish, Worker
 from sinks.memory import MemoryCaseStore
@@ -38,19 +38,24 @@ class ActingBehaviour:
 
     def test_a_worker_is_enrolled_once_and_found_by_pseudonym(self, store: Store) -> None:
         anna = store.enrol("team", "Anna")
-        assert store.enrol("team", "Anna") == anna == Worker(worker_id("team", "Anna"), "team", "Anna")
+        assert store.enrol("team", "Anna") == anna == Worker(anna.id, "team", "Anna")
+        assert len(anna.id) == 32
+        assert store.enrol("team", " ＡＮＮＡ ") == anna
+        assert store.enrol("team", "van den Berg").name == "van den Berg"
         assert store.enrol("other", "Anna") != anna
         assert store.workers([anna.id, "unknown"]) == {anna.id: anna}
 
     def test_an_act_is_pending_and_on_the_outbox_until_it_is_answered(self, store: Store, anna: Worker) -> None:
         assert store.act(SCOPE, anna, wish()) == Acted(ActResult.ACCEPTED)
         (item,) = store.outbox(10)
-        assert store.outbox_size() == store.action_count() == 1
+        assert store.outbox_size() == 1
+        assert store.action_ids() == ({item.action.id}, {item.action.id})
         assert (item.action.id, item.action.contact, item.action.team) == (action_id(OFFER, 1), anna.id, "team")
         assert (item.action.household, item.action.area, item.action.persons) == ("h1", "a1", ())
         assert store.pending(SCOPE)[OFFER].worker == anna
-        store.mark_sent([item.number])
+        store.mark_sent([item.action.id])
         assert store.outbox(10) == []
+        assert store.action_ids() == ({item.action.id}, set())
         assert OFFER in store.pending(SCOPE)
         store.apply([taken(2, anna)])
         assert store.pending(SCOPE) == {}
@@ -60,6 +65,21 @@ class ActingBehaviour:
         answers = [store.act(SCOPE, anna, wish()).result for _ in range(3)]
         assert answers == [ActResult.ACCEPTED, ActResult.REPEATED, ActResult.REPEATED]
         assert store.outbox_size() == 1
+
+    def test_another_wish_of_ones_own_waits_for_the_first(self, store: Store, anna: Worker) -> None:
+        store.apply([taken(2, anna)])
+        store.act(SCOPE, anna, wish(2, "closed", "declined"))
+        assert store.act(SCOPE, anna, wish(2, "closed", "later")) == Acted(ActResult.STALE)
+
+    def test_a_relay_that_is_late_takes_nothing_elses_off_the_outbox(self, store: Store, anna: Worker) -> None:
+        store.apply([records.offer("h2")])
+        store.act(SCOPE, anna, wish())
+        (first,) = store.outbox(10)
+        store.mark_sent([first.action.id])
+        store.act(SCOPE, anna, wish(offer=offer_id("h2", 1)))
+        store.mark_sent([first.action.id])
+        (second,) = store.outbox(10)
+        assert second.number > first.number
 
     def test_the_slower_of_two_is_told_who_was_faster(self, store: Store, anna: Worker, ben: Worker) -> None:
         store.act(SCOPE, anna, wish())

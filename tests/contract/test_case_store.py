@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,20 +13,25 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from processors.offers.actions import ActionKind, OutcomeCode
 from processors.offers.model import (
     OfferState,
     Reason,
     Urgency,
+    offer_id,
 )
 from sinks.case_db import (
+    ActResult,
     Applied,
     CaseSchemaMismatch,
     CaseStore,
     CaseStoreUnavailable,
     Counts,
+    Scope,
+    Wish,
     connect,
     upgrade,
 )
@@ -260,6 +266,28 @@ class TestPostgres(DatabaseBehaviour):
     def test_read_only(self, store: Store, url: str) -> None:
         with pytest.raises(CaseStoreUnavailable, match="cannot be written to"):
             CaseStore(connect(f"{url}?options=-cdefault_transaction_read_only%3Don")).apply([offer("h1")])
+
+    def test_what_deliver_writes_meanwhile_does_not_tear_what_a_worker_acts_on(self, store: Store, url: str) -> None:
+        """Between the offer and its situations deliver would withdraw it: it has to wait."""
+        anna = store.enrol("team", "Anna")
+        store.apply([offer("h1", 2, "m", state=OfferState.CONTACTED, contact=anna.id)])
+        gone = offer("h1", 3, state=OfferState.WITHDRAWN, reason=Reason.RETRACTED, situations=(), contact=anna.id)
+        engine, deliver = connect(url), CaseStore(connect(url))
+        withdrawal = threading.Thread(target=deliver.apply, args=[[gone]])
+
+        def withdraw(*executed: object) -> None:
+            if "FROM offers" in str(executed[2]) and withdrawal.ident is None:
+                withdrawal.start()
+                withdrawal.join(1)
+
+        event.listen(engine, "after_cursor_execute", withdraw)
+        acting = CaseStore(engine)
+        last_word = Wish(offer_id("h1", 1), 2, ActionKind.CLOSED, OutcomeCode.NEVER_AGAIN, 600)
+        assert acting.act(Scope("team", ("a1",)), anna, last_word).result is ActResult.ACCEPTED
+        withdrawal.join(30)
+        assert [item.action.persons for item in store.outbox(10)] == [("p1",)]
+        acting.close()
+        deliver.close()
 
     def test_connection_lost_then_back(self, store: Store, url: str) -> None:
         store.apply([offer("h1")])

@@ -24,6 +24,7 @@ import infra
 from processors.events import LifeEvent
 from schemas.files import read_entries
 from schemas.publishing import publish_record
+from sinks.metrics import Meters
 from streams.access import Kind
 from streams.broker import start_broker, stop_broker
 from streams.broker.ports import find_free
@@ -63,7 +64,9 @@ class Place:
     def start_gateway(self) -> None:
         self._bound = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._bound.getsockname()[1]}"
-        config = uvicorn.Config(build(self.platform), log_level="warning", access_log=False, log_config=None)
+        config = uvicorn.Config(
+            build(self.platform, Meters("gateway")), log_level="warning", access_log=False, log_config=None
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._bound]})
         self._thread.start()

@@ -206,6 +206,11 @@ def test_records_published_by_the_registrys_ids_are_taken_by_intake(platform: Pl
     assert ids != {contract.schema.derived_number}
 
 
+def test_nothing_is_kept_in_the_folder_that_ends_with_its_container(platform: Platform) -> None:
+    assert {path.name for path in (platform.data / "data").glob("*/*")} == {"faust"}
+    assert [path for path in (platform.data / "data").rglob("*") if path.is_file()] == []
+
+
 def test_no_password_is_logged(platform: Platform) -> None:
     secrets = set(re.findall(r"[0-9a-f]{48}", "".join(made.read_text() for made in made_secrets(platform.one_host))))
     assert len(secrets) == 5
@@ -244,13 +249,16 @@ def container(name: str, port: int, folder: Path, kafka: str, one_host: OneHost)
         "HEADWATER_BIND": "127.0.0.1",
         "HEADWATER_LOG_LEVEL": "info",
         "HEADWATER_METRICS_PORT": str(port),
-        "HEADWATER_GATEWAY_PORT": str(port),
-        "HEADWATER_BOARD_PORT": str(port),
+        "HEADWATER_GATEWAY_PORT": str(ports.find_free()),
+        "HEADWATER_BOARD_PORT": str(ports.find_free()),
+        "HEADWATER_ACCESS_FILE": str(folder / "access" / "access.json"),
+        "HEADWATER_AGGREGATES": str(folder / "aggregates"),
     }
-    if "HEADWATER_REGISTER_KEY_FILE" in given:
-        given["HEADWATER_REGISTER_KEY_FILE"] = str(secrets / "register_key")
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
+    for setting in ("HEADWATER_REGISTER_KEY_FILE", "HEADWATER_BOARD_KEY_FILE"):
+        if setting in given:
+            given[setting] = str(secrets / Path(given[setting]).name)
+    data = folder / "data" / name
+    data.mkdir(parents=True)
     _, *command = service["command"]
     environment = {**clean(data), **given, "HEADWATER_DATA": str(data)}
     with (folder / f"{name}.log").open("wb") as said:

@@ -17,7 +17,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -36,6 +38,7 @@ from tests.integration.towns import HEADWATER, clean, headwater, make_town
 from tests.ports import find_row
 
 INFRA = Path(infra.__file__).parent
+OPERATORS = INFRA.parent / "docs" / "operators.md"
 LIMIT_S = 90.0
 
 
@@ -48,6 +51,7 @@ class Running:
     port: int
     prometheus: str
     pid: int
+    told: list[dict[str, Any]] = field(repr=False)
     published: int = 0
     environment: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -98,9 +102,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         environment = clean(data, CLOCK="feeds", **ports)
         up = stack.enter_context(process([HEADWATER, "up"], folder / "up.log", env=environment))
         address = f"http://127.0.0.1:{port + len(STAGES) + 3}"
-        configure(folder, port)
+        told: list[dict[str, Any]] = []
+        configure(folder, port, stack.enter_context(alertmanager(told)))
         stack.enter_context(process(prometheus(folder, address), folder / "prometheus.log"))
-        found = Running(data, history, port, address, up.pid, environment=environment)
+        found = Running(data, history, port, address, up.pid, told, environment=environment)
         await_that(lambda: "All is well" in found.page() or "Not heard from" in found.page())
         found.published = publish(found)
         yield found
@@ -200,6 +205,8 @@ def test_a_process_that_hangs_raises_the_alert_and_the_page_still_answers(runnin
         await_that(lambda: ("deliver", "pending") in running.alerts("ProcessDown"))
         await_that(lambda: ("deliver", "firing") in running.alerts("ProcessDown"))
         assert {process for process, _ in running.alerts("ProcessDown")} == {"deliver"}
+        await_that(lambda: ("ProcessDown", "deliver") in {(each["labels"]["alertname"], each["labels"].get("process"))
+                                                          for each in running.told})  # fmt: skip
     finally:
         os.kill(hung, signal.SIGCONT)
     await_that(lambda: running.alerts("ProcessDown") == set())
@@ -251,13 +258,44 @@ def expressions() -> list[tuple[str, str]]:
     return [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", ())]
 
 
-def configure(folder: Path, port: int) -> None:
-    """The shipped files with the port of this test and times of seconds instead of minutes."""
+def configure(folder: Path, port: int, alertmanager_port: int) -> None:
+    """The shipped files with the ports of this test and times of seconds instead of minutes."""
+    (folder / "alertmanagers.yaml").write_text(
+        alertmanagers().replace("alertmanager:9093", f"127.0.0.1:{alertmanager_port}")
+    )
     shipped = (INFRA / "prometheus" / "prometheus.yaml").read_text()
     quick = shipped.replace("8610", str(port)).replace("15s", "1s").replace("30s", "1s")
     (folder / "prometheus.yaml").write_text(quick)
     rules = (INFRA / "prometheus" / "alerts.yaml").read_text()
     (folder / "alerts.yaml").write_text(re.sub(r"^( +for:) \w+$", r"\1 4s", rules, flags=re.MULTILINE))
+
+
+def alertmanagers() -> str:
+    """The file as the operators' guide has it."""
+    found = re.search(r"# infra/prometheus/alertmanagers\.yaml\n.+?(?=```)", OPERATORS.read_text(), re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+@contextmanager
+def alertmanager(told: list[dict[str, Any]]) -> Iterator[int]:
+    """Takes alerts as Alertmanager does; gives its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == "/api/v2/alerts":
+                told.extend(json.loads(said))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def prometheus(folder: Path, address: str) -> list[str]:

@@ -129,6 +129,24 @@ def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: Cas
     assert store.outbox_size() == 0
 
 
+def test_sigterm_ends_it_soon_also_while_kafka_is_away_and_nothing_is_lost(
+    platform: Platform, store: CaseStore, data: Path
+) -> None:
+    store.apply([offer("s1"), offer("s2")])
+    relay = start(data)
+    take(store, "s1")
+    wait_empty(store)
+    assert headwater(data, "broker", "stop").code == 0
+    try:
+        act = take(store, "s2")
+        time.sleep(3)
+        relay.terminate()
+        assert relay.wait(20) == 0
+        assert [item.action.id for item in store.outbox(10)] == [act]
+    finally:
+        assert headwater(data, "broker", "start").code == 0
+
+
 def start(data: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "streams.services", "relay"], env=clean(data), cwd=data)
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors.events import Control, ControlKind
@@ -21,7 +21,6 @@ from processors.offers.model import (
     SituationKind,
     SituationMark,
     Urgency,
-    offer_id,
 )
 from processors.offers.plan import PlanInput, advance
 from processors.offers.policy import DAY_MS, ContactPolicy
@@ -102,13 +101,33 @@ def by_household(records: Iterable[OfferRecord]) -> dict[str, list[OfferRecord]]
     return found
 
 
-def acted(where: int, number: int, version: int, what: ActionKind | OutcomeCode, by: str) -> OfferAction:
-    """Somebody acts on an offer there may be; an outcome closes it."""
-    offer, is_end = offer_id(f"h{where}", number), isinstance(what, OutcomeCode)
+def acted(offer: str, version: int, household: str, what: ActionKind | OutcomeCode, by: str) -> OfferAction:
+    """Somebody acts on a version of an offer; an outcome closes it."""
+    is_end = isinstance(what, OutcomeCode)
     return OfferAction(
-        action_id(offer, version), offer, version, f"h{where}", f"a{where % 2}",
-        ActionKind.CLOSED if is_end else ActionKind(what), OutcomeCode(what) if is_end else None, by, "t0", 0,
+        action_id(offer, version), offer, version, household, f"a{int(household[1:]) % 2}",
+        ActionKind.CLOSED if is_end else ActionKind(what), OutcomeCode(what) if is_end else None, by, f"t-{by}", 0,
     )  # fmt: skip
+
+
+@st.composite
+def worked_on(draw: st.DrawFn) -> tuple[ContactPolicy, list[PlanInput]]:
+    """Stories of two households, with workers who act on the offers there are, now and then on an older version."""
+    policy, state, inputs = draw(policies), PartitionState(), []
+    for item in in_time([*draw(stories(0)), *draw(stories(1))]):
+        inputs.append(item)
+        state, _ = advance(policy, state, [item])
+        for _ in range(draw(st.integers(0, 3)) if isinstance(item, SituationMark) else 0):
+            live = sorted((name, each.offer) for area in state.areas.values() for name, each in area.households.items()
+                          if each.offer)  # fmt: skip
+            if not live:
+                break
+            name, offer = draw(st.sampled_from(live))
+            what = draw(st.sampled_from([ActionKind.TAKEN, ActionKind.TAKEN, ActionKind.CONTACTED, *OutcomeCode]))
+            version = offer.version + draw(st.sampled_from([0, 0, 0, 0, -1]))
+            inputs.append(acted(offer.id, version, name, what, draw(st.sampled_from(["anna", "ben"]))))
+            state, _ = advance(policy, state, inputs[-1:])
+    return policy, inputs
 
 
 anything = st.lists(
@@ -129,17 +148,51 @@ anything = st.lists(
             st.integers(0, 40),
         ),
         st.builds(lambda source, day: SituationMark(source, 2, day * DAY_MS), st.integers(0, 1), st.integers(0, 90)),
-        st.builds(
-            acted,
-            st.integers(0, 2),
-            st.integers(1, 2),
-            st.integers(1, 4),
-            st.sampled_from([ActionKind.TAKEN, ActionKind.CONTACTED, *OutcomeCode]),
-            st.sampled_from(["anna", "ben"]),
-        ),
     ),
     max_size=40,
 )
+
+
+@patient
+@given(worked_on(), st.data())
+def test_workers_acts_keep_every_limit_and_any_chunking_restart_or_repetition_gives_the_same(
+    story: tuple[ContactPolicy, list[PlanInput]], data: st.DataObject
+) -> None:
+    policy, inputs = story
+    whole, records = advance(policy, PartitionState(), inputs)
+    for of_household in by_household(records).values():
+        _check_limits(policy, of_household)
+        _check_versions(of_household)
+        _check_who_has_it(of_household)
+    cut = data.draw(st.integers(0, len(inputs)))
+    state, before = advance(policy, PartitionState(), inputs[:cut])
+    state, after = advance(policy, PartitionState.restore(json.loads(json.dumps(state.snapshot()))), inputs[cut:])
+    assert ([*before, *after], state.snapshot()) == (records, whole.snapshot())
+    told_again = [item for item in inputs[:cut] if isinstance(item, OfferAction)]
+    assert play(policy, [*inputs[:cut], *told_again, *inputs[cut:]]) == records
+
+
+def test_stories_with_workers_reach_every_state() -> None:
+    """Were the generator to miss one, what is checked of it could not fail."""
+    missing = set(OfferState)
+
+    @settings(max_examples=300, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(worked_on())
+    def look(story: tuple[ContactPolicy, list[PlanInput]]) -> None:
+        missing.difference_update(each.state for each in play(*story))
+
+    look()
+    assert missing == set()
+
+
+def _check_who_has_it(records: list[OfferRecord]) -> None:
+    """Whoever took an offer stays its contact, and their team its lead, until somebody else acts."""
+    had: dict[str, tuple[str, str]] = {}
+    for record in records:
+        if record.contact and not record.action:
+            assert (record.lead, record.contact) == had[record.offer]
+        if record.contact:
+            had[record.offer] = record.lead, record.contact
 
 
 @patient
@@ -202,11 +255,9 @@ def _check_limits(policy: ContactPolicy, records: list[OfferRecord]) -> None:
             assert before is OfferState.OPEN, "somebody had it"
             contacts.append(record.opened_at)
             quiet_until = record.closes_at + policy.cool_down_ms
-        elif record.state is OfferState.CLOSED and (is_reached or record.outcome is not OutcomeCode.WRONG_FACTS):
-            contacts.append(record.opened_at)
+        elif record.state in ENDED and (is_reached or record.outcome not in {None, OutcomeCode.WRONG_FACTS}):
+            contacts.append(record.at)
             quiet_until = record.at + policy.cool_down_ms
-        elif record.state is OfferState.WITHDRAWN and is_reached:
-            contacts.append(record.opened_at)
         before = record.state
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from processors.offers.actions import ActionKind, OutcomeCode
@@ -20,6 +23,7 @@ router = APIRouter(prefix="/offers/{offer_id}")
 
 PURPOSE = "contact about offer"
 NO_OUTCOME = "Select how it ended"
+_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,23 @@ class Answer:
     status: int = HTTPStatus.OK
 
 
+def _offer_id(user: TheUser, offer_id: str) -> str:
+    """The id in a path; who asks comes first.
+
+    Raises:
+        NoSuchPage: no offer has such an id.
+    """
+    del user
+    if not _ID.fullmatch(offer_id):
+        raise NoSuchPage
+    return offer_id
+
+
+OfferId = Annotated[str, Depends(_offer_id)]
+
+
 @router.get("")
-def show_offer(request: Request, board: TheBoard, user: TheUser, offer_id: str) -> Response:
+def show_offer(request: Request, board: TheBoard, user: TheUser, offer_id: OfferId) -> Response:
     """The offer's page; to htmx only what can change, and only when it has."""
     _, shown = _read(board, user, offer_id)
     if is_fragment(request):
@@ -53,19 +72,19 @@ def show_offer(request: Request, board: TheBoard, user: TheUser, offer_id: str) 
 
 
 @router.post("/take")
-def take(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: str) -> Response:
+def take(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: OfferId) -> Response:
     """The user becomes the household's contact."""
     return _act(request, board, user, Wish(offer_id, _version(form), ActionKind.TAKEN, None, board.context.now()))
 
 
 @router.post("/contacted")
-def contacted(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: str) -> Response:
+def contacted(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: OfferId) -> Response:
     """The household was reached."""
     return _act(request, board, user, Wish(offer_id, _version(form), ActionKind.CONTACTED, None, board.context.now()))
 
 
 @router.post("/outcome")
-def record_outcome(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: str) -> Response:
+def record_outcome(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: OfferId) -> Response:
     """How it ended; without a choice the form comes back with what is missing."""
     chosen = str(form.get("outcome", ""))
     if chosen not in set(OutcomeCode):
@@ -78,15 +97,15 @@ def record_outcome(request: Request, board: TheBoard, user: TheUser, form: Users
 
 
 @router.post("/who")
-def show_who(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: str) -> Response:
+async def show_who(request: Request, board: TheBoard, user: TheUser, form: UsersForm, offer_id: OfferId) -> Response:
     """Who the offer is about, to its contact alone: each person's read is logged before it is shown."""
     del form
-    offer, shown = _read(board, user, offer_id)
+    offer, shown = await run_in_threadpool(_read, board, user, offer_id)
     reveal = board.context.reveal
     if reveal is None or not is_contact(offer, user):
         raise NotAllowed
-    reader = f"{user.worker.name}, {user.team} (board, {user.worker.id})"
-    found = [reveal(person, reader, f"{PURPOSE} {offer_id}") for person in people(offer)]
+    reader = f"{user.worker.id} on the board: {user.worker.name}, {user.team}"
+    found = await board.reveals.who(reveal, people(offer), reader, f"{PURPOSE} {offer_id}")
     return board.page(request, "who.html", offer=shown, people=found)
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from http import HTTPStatus
 from itertools import groupby
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sse_starlette.sse import EventSourceResponse
+from starlette.types import Receive, Scope, Send
 
 from processors.offers.model import OfferState
 from sinks.board import sessions
 from sinks.board.lists import TeamList, is_other_list, mark
-from sinks.board.serving import TheBoard, TheUser, is_fragment
-from sinks.board.users import User
+from sinks.board.live import Live
+from sinks.board.serving import Board, TheBoard, TheUser, is_fragment
+from sinks.board.users import SignInUnavailable, User
 from sinks.board.views import Moment, Row, Show, narrowed, row
 from sinks.board.words import count_words
 from sinks.case_db.values import CaseOffer
@@ -67,19 +71,44 @@ def show_ended(request: Request, board: TheBoard, user: TheUser) -> Response:
 
 @router.get("/events")
 async def events(request: Request, board: TheBoard, user: TheUser, seen: str = "") -> Response:
-    """Says `changed` whenever the team's list has, and once more when the session ends."""
+    """Says `changed` whenever the team's list has, and once more when the session has ended."""
     ends_at = sessions.ends_at(request.session)
 
     async def told() -> AsyncIterator[dict[str, str]]:
         async with aclosing(board.live.follow(user.scope, seen)) as news:
             while (left_ms := ends_at - board.context.wall()) > 0:
                 try:
-                    yield {"event": "changed", "data": await asyncio.wait_for(anext(news), left_ms / 1000)}
+                    changed = await asyncio.wait_for(anext(news), left_ms / 1000)
+                    if not await run_in_threadpool(_is_still_here, request, board):
+                        break
                 except TimeoutError:
                     break
+                yield {"event": "changed", "data": changed}
         yield {"event": "changed", "data": "signed out"}
 
-    return EventSourceResponse(told(), ping=_PING_S, headers={"X-Accel-Buffering": "no"})
+    return _News(told(), board.live, user.worker.id)
+
+
+class _News(EventSourceResponse):
+    """A stream of events, refused to a worker who has enough of them."""
+
+    def __init__(self, told: AsyncIterator[dict[str, str]], live: Live, worker: str) -> None:
+        super().__init__(told, ping=_PING_S, headers={"X-Accel-Buffering": "no"})
+        self._live = live
+        self._worker = worker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._live.place(self._worker) as has_place:
+            answer = super().__call__ if has_place else Response(status_code=HTTPStatus.TOO_MANY_REQUESTS)
+            await answer(scope, receive, send)
+
+
+def _is_still_here(request: Request, board: Board) -> bool:
+    """Whether the session that opened a stream would still be let in."""
+    try:
+        return sessions.user_of(request.session, board.context.sign_in, board.context.wall()) is not None
+    except SignInUnavailable:
+        return False
 
 
 def _show(request: Request) -> Show:

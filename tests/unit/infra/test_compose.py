@@ -75,12 +75,40 @@ def test_every_service_is_watched_limited_and_started_anew(service: dict[str, An
 
 
 @each_of(OURS)
-def test_our_processes_have_no_rights_and_write_only_their_data(service: dict[str, Any]) -> None:
+def test_our_processes_have_no_rights_and_write_nothing_of_their_image(service: dict[str, Any]) -> None:
     assert service["user"] == "10001:10001"
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["init"] is True
-    assert [mount for mount in mounts(service) if not mount.endswith(":ro")] == ["data:/data"]
+    assert [mount.partition(":")[0] for mount in service["tmpfs"]] == ["/tmp", "/data"]
+
+
+def test_a_process_sees_only_what_it_works_with() -> None:
+    deployment = "${HEADWATER_DEPLOYMENT:-./infra/demo}:/deployment:ro"
+    own = {name: set(mounts(service)) - {deployment} for name, service in OURS.items()}
+    assert {name: mounted for name, mounted in own.items() if mounted} == {
+        "aggregate": {"aggregates:/aggregates"},
+        "gateway": {"access:/access:ro"},
+        "board": {"access:/access", "aggregates:/aggregates:ro"},
+    }
+    assert all(deployment in mounts(service) for service in OURS.values())
+
+
+def test_what_processes_share_is_where_the_settings_say_and_theirs_in_the_image() -> None:
+    made = re.search(r"install --directory --owner=10001 .+", DOCKERFILE)
+    assert made is not None
+    for service in OURS.values():
+        given = service["environment"]
+        shared = {str(Path(given["HEADWATER_ACCESS_FILE"]).parent), given["HEADWATER_AGGREGATES"]}
+        assert shared == {"/access", "/aggregates"}
+        assert {*shared, given["HEADWATER_DATA"]} <= set(made[0].split())
+
+
+def test_only_the_board_can_read_the_key_of_its_sessions() -> None:
+    assert [name for name, service in OURS.items() if "board_key" in service.get("secrets", [])] == ["board"]
+    assert OURS["board"]["environment"]["HEADWATER_BOARD_KEY_FILE"] == "/run/secrets/board_key"
+    # Nowhere else either: it would be made in a folder that another process may see.
+    assert [name for name, service in OURS.items() if any("/data" in mount for mount in mounts(service))] == []
 
 
 def test_only_what_people_use_is_published_and_only_on_this_machine() -> None:
@@ -97,11 +125,11 @@ def test_only_what_people_use_is_published_and_only_on_this_machine() -> None:
 
 
 def test_health_is_asked_where_the_process_listens() -> None:
-    defaults = Settings.model_fields
-    own = {"board": defaults["board_port"].default, "gateway": defaults["gateway_port"].default}
-    for name, service in OURS.items():
-        port = own.get(name, int(service["environment"]["HEADWATER_METRICS_PORT"]))
+    for service in OURS.values():
+        port = service["environment"]["HEADWATER_METRICS_PORT"]
         assert f"http://127.0.0.1:{port}/readyz" in service["healthcheck"]["test"][-1]
+        # Figures say when somebody acted: they are for this network only.
+        assert not any(f":{port}" in published for published in service.get("ports", []))
 
 
 def test_prometheus_asks_every_process_where_it_listens() -> None:
@@ -139,7 +167,7 @@ def test_each_service_gets_only_the_secrets_it_needs() -> None:
         "intake": {"headwater_register_db", "register_key"},
         "deliver": {"headwater_case_db"},
         "relay": {"headwater_case_db"},
-        "board": {"headwater_case_db", "headwater_register_db", "register_key"},
+        "board": {"headwater_case_db", "headwater_register_db", "register_key", "board_key"},
         "registry": {"registry.properties"},
         "postgres": {"postgres_password", *databases},
         "grafana": {"grafana_password"},
@@ -215,7 +243,8 @@ def test_secrets_are_made_once_random_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "one" / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o444}
-    assert read_secret(folder / "register_key") is not None
+    for key in ("register_key", "board_key"):
+        assert read_secret(folder / key) is not None
 
 
 def test_a_secret_that_was_lost_is_made_again_and_no_other(tmp_path: Path) -> None:

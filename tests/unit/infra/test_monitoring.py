@@ -93,8 +93,7 @@ def test_every_metric_of_ours_is_on_the_dashboard_or_in_an_alert() -> None:
 
 def test_compose_names_every_process_on_its_port() -> None:
     (job,) = load(PROMETHEUS / "prometheus.compose.yaml")["scrape_configs"]
-    own = {"gateway": 8601, "board": 8600}
-    expected = {name: [f"{name}:{own.get(name, 9000)}"] for name in STAGES}
+    expected = {name: [f"{name}:9000"] for name in STAGES}
     assert {each["labels"]["process"]: each["targets"] for each in job["static_configs"]} == expected
 
 

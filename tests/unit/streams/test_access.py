@@ -50,6 +50,20 @@ def test_a_new_code_ends_the_old_one_also_in_a_process_that_knew_it(codes: Acces
     assert server.verify(Kind.TEAM, new) is None
 
 
+def test_a_fingerprint_is_of_the_code_in_force_and_opens_nothing(codes: AccessFile, tmp_path: Path) -> None:
+    assert codes.fingerprint(Kind.TEAM, "youth") is None
+    codes.issue(Kind.TEAM, "youth")
+    first = codes.fingerprint(Kind.TEAM, "youth")
+    assert first
+    assert first not in (tmp_path / "deep" / "access.json").read_text()
+    codes.issue(Kind.TEAM, "other")
+    assert codes.fingerprint(Kind.TEAM, "youth") == first
+    codes.issue(Kind.TEAM, "youth")
+    assert codes.fingerprint(Kind.TEAM, "youth") not in {first, None}
+    codes.revoke(Kind.TEAM, "youth")
+    assert codes.fingerprint(Kind.TEAM, "youth") is None
+
+
 def test_revoking_what_is_not_there_says_so(codes: AccessFile) -> None:
     with pytest.raises(WrongUse, match="has no code"):
         codes.revoke(Kind.TEAM, "youth")

@@ -15,6 +15,8 @@ def upgrade() -> None:
         sa.Column("worker_id", sa.Text, primary_key=True),
         sa.Column("team", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("folded_name", sa.Text, nullable=False),
+        sa.UniqueConstraint("team", "folded_name", name="workers_once_a_team"),
     )
     _create_actions()
     _create_outbox()
@@ -50,4 +52,5 @@ def _create_outbox() -> None:
         "outbox",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("action_id", sa.Text, sa.ForeignKey("actions.action_id", ondelete="CASCADE"), nullable=False),
+        sqlite_autoincrement=True,
     )

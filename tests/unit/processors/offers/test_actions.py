@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from processors.events import Control, ControlKind
@@ -116,6 +118,31 @@ def test_taken_back_after_contact_it_counts_toward_the_cap() -> None:
     once = ContactPolicy(28, 0, 1, 365)
     records = told(*CONTACTED, withdrawn("m", 12), mark(12), matched("n", 13, hold=0), mark(13), policy=once)
     assert records[-2:] == [(12, "withdrawn", 4, "retracted"), (13, "suppressed", 0, "contact-cap")]
+
+
+def test_taken_back_after_contact_the_household_is_left_in_peace() -> None:
+    later = [matched("n", 13, hold=0), matched("o", 42, hold=0), mark(42)]
+    assert told(*CONTACTED, withdrawn("m", 12), mark(12), *later)[-2:] == [
+        (13, "suppressed", 0, "cool-down"),
+        (42, "open", 1, ""),
+    ]
+
+
+def test_a_contact_counts_from_when_it_was_made_however_long_the_offer_was_held() -> None:
+    once = ContactPolicy(28, 0, 1, 30)
+    held = [*TAKEN, mark(100), action("contacted", 2), mark(101), action("closed", 3, "declined")]
+    later = [matched("n", 101, hold=0), matched("o", 131, hold=0), mark(131)]
+    assert told(*held, *later, policy=once)[-2:] == [(101, "suppressed", 0, "contact-cap"), (131, "open", 1, "")]
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_never_again_holds_at_once_and_whatever_was_said_before(is_refused: bool) -> None:
+    """Under the feeds' clock the board's is behind: an opt-in it does not know of must not win."""
+    last_word = replace(action("closed", 9 if is_refused else 3, "never-again"), persons=("p1",))
+    opt_in = Control(ControlKind.OPT_IN, "p1", "h1", "a1", 11 * DAY_MS)
+    inputs = [*CONTACTED, opt_in, mark(12), last_word, matched("n", 60, hold=0), mark(60)]
+    ended = (12, "withdrawn", 4, "opted-out") if is_refused else (12, "closed", 4, "anna")
+    assert told(*inputs)[-2:] == [ended, (60, "suppressed", 0, "opted-out")]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_closed_offers_and_settled_situations_are_forgotten() -> None:
     area = state.areas["a1"]
     assert not area.standings
     assert not area.joined
-    assert area.households["h1"].opened == []
+    assert area.households["h1"].contacts == []
 
 
 def test_next_offer_has_another_id() -> None:

@@ -24,6 +24,7 @@ class List:
         self.digest = "1"
         self.looks = 0
         self.is_away = False
+        self.is_broken = False
         self._cost_s = cost_s
 
     def __call__(self, scope: Scope) -> str:
@@ -31,6 +32,8 @@ class List:
         time.sleep(self._cost_s)
         if self.is_away:
             raise CaseStoreUnavailable("gone", "bring it back")
+        if self.is_broken:
+            raise RuntimeError("secret cause")
         return f"{scope.team}-{self.digest}"
 
 
@@ -109,6 +112,24 @@ def test_while_the_database_is_away_nothing_is_told_and_nothing_is_lost():
             assert await waiting == "team-2"
 
     told(test)
+
+
+def test_a_fault_nobody_expected_is_noted_and_the_next_look_tells(capfd: pytest.CaptureFixture[str]):
+    async def test() -> None:
+        looked_at = List()
+        live = Live(looked_at, PERIOD_S)
+        async with aclosing(live.follow(SCOPE, "team-1")) as news:
+            looked_at.is_broken = True
+            waiting = asyncio.create_task(first(news))
+            await asyncio.sleep(4 * PERIOD_S)
+            looked_at.digest = "2"
+            looked_at.is_broken = False
+            assert await waiting == "team-2"
+
+    told(test)
+    printed = "".join(capfd.readouterr())
+    assert "RuntimeError" in printed
+    assert "secret cause" not in printed
 
 
 def test_a_slow_look_is_followed_by_a_long_rest():

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +19,15 @@ import pytest
 
 from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferState, Reason, Urgency
-from sinks.board import BoardContext, IdentityUnavailable, RevealedPerson, create_app
+from sinks.board import BoardContext, IdentityUnavailable, RevealedPerson, TeamCodes, create_app
+from sinks.board.live import MOST_EACH
+from sinks.board.reveals import MOST_AT_ONCE
 from sinks.board.sessions import LONGEST_MS
 from sinks.board.words import OUTCOMES, REASONS
 from sinks.case_db import CaseStoreUnavailable
-from sinks.case_db.values import Scope
+from sinks.case_db.values import CaseOffer, Scope
 from sinks.memory import MemoryCaseStore
+from streams.access import AccessFile, Kind
 from tests.browser.duty_town import (
     CODE,
     CODES,
@@ -36,6 +44,7 @@ from tests.browser.duty_town import (
     served,
     sign_in_of,
     situation,
+    wait_for,
     withdrawn,
 )
 
@@ -56,6 +65,11 @@ class AwayStore(MemoryCaseStore):
             raise CaseStoreUnavailable("gone", "bring it back")
         return super().digest(scope)
 
+    def scoped_offer(self, scope: Scope, offer_id: str) -> CaseOffer | None:
+        if self.is_broken:
+            raise RuntimeError("secret cause")
+        return super().scoped_offer(scope, offer_id)
+
     def counts(self):
         if self.is_away:
             raise CaseStoreUnavailable("gone", "bring it back")
@@ -73,8 +87,7 @@ class Browser:
         return self._seen(self.http.get(path, headers=headers))
 
     def send(self, path: str, **fields: str) -> httpx.Response:
-        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.page))
-        return self._seen(self.http.post(path, data={**hidden, **fields}))
+        return self._seen(self.http.post(path, data={**hidden(self.page), **fields}))
 
     def sign_in(self, name: str = "Anna", code: str = CODE, back: str = "/") -> httpx.Response:
         self.get("/sign-in")
@@ -89,6 +102,26 @@ def text(page: str) -> str:
     """What a page says in its main part, without markup."""
     main = page.partition("<main")[2].partition("</main>")[0] or page
     return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def hidden(page: str) -> dict[str, str]:
+    """What the forms of a page hold without showing it."""
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+
+
+def payload(browser: Browser) -> dict[str, object]:
+    """What the session holds: anybody can read the cookie, nobody can write it."""
+    return json.loads(base64.b64decode(browser.http.cookies["headwater_board"].partition(".")[0]))
+
+
+def by_file(codes: AccessFile, store: MemoryCaseStore) -> TeamCodes:
+    """Sign-in by the codes of a file, as the service has it."""
+    town = sign_in_of(store)
+    return replace(
+        town,
+        verify=lambda code: codes.verify(Kind.TEAM, code),
+        fingerprint=lambda team: codes.fingerprint(Kind.TEAM, team),
+    )
 
 
 def title(page: str) -> str:
@@ -136,6 +169,12 @@ def act(browser: Browser, number: int, what: str, **fields: str) -> str:
     return text(browser.send(f"{path(number)}/{what}", **fields).text)
 
 
+def is_taken(browser: Browser) -> bool:
+    """Whether another stream of news is granted."""
+    with browser.http.stream("GET", "/events", timeout=10) as stream:
+        return stream.status_code == 200
+
+
 def path(number: int) -> str:
     return f"/offers/{offer(number).offer}"
 
@@ -176,6 +215,11 @@ class TestSignIn:
             ("An\u202ena", CODE, "Your name must not contain invisible characters"),
             ("\x00", CODE, "Your name must not contain invisible characters"),
             ("12", CODE, "one of them a letter"),
+            ("Anna\ufe0f", CODE, "Your name must not contain invisible characters"),
+            ("Anna, other-team", CODE, "only letters, numbers, spaces"),
+            ("Anna (board)", CODE, "only letters, numbers, spaces"),
+            ("Anna\uff0c lead", CODE, "only letters, numbers, spaces"),
+            ("\u0410nna", CODE, "written in one script"),
         ],
     )
     def test_what_is_missing_is_said(self, address: str, name: str, code: str, says: str):
@@ -190,8 +234,19 @@ class TestSignIn:
     def test_a_name_is_text_whatever_is_in_it(self, address: str):
         browser = Browser(address)
         page = browser.sign_in("<script>alert('x')</script> Ó").text
-        assert "<script>alert" not in page
-        assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; Ó" in page
+        assert "<script>alert" not in page.lower()
+        assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; ó" in page.lower()
+        assert "O&#39;Neil" in browser.sign_in("O'Neil").text
+
+    @pytest.mark.parametrize("typed", ["anna de smet", " ANNA  DE SMET", "\uff21nna De Smet", "Anna De\u00a0Smet"])
+    def test_a_name_is_one_worker_however_it_is_typed(self, address: str, store: MemoryCaseStore, typed: str):
+        store.apply([offer(1)])
+        first, again = Browser(address), Browser(address)
+        first.sign_in("Anna De Smet")
+        act(first, 1, "take")
+        answer(store)
+        again.sign_in(typed)
+        assert "Show who this is" in text(again.get(path(1)).text)
 
     def test_eight_hours_are_the_end(self, address: str, place: BoardContext, anna: Browser):
         place.wall.at += LONGEST_MS - 1
@@ -229,13 +284,40 @@ class TestSignIn:
         assert anna.get("/").url.path == "/sign-in"
 
     def test_a_team_whose_code_is_revoked_is_out(self, store: MemoryCaseStore, tmp_path: Path):
-        holders = {TEAM}
-        sign_in = replace(sign_in_of(store), holders=lambda: holders)
-        with served(create_app(context(store, tmp_path, sign_in=sign_in))) as address:
+        codes = AccessFile(tmp_path / "access.json")
+        code = codes.issue(Kind.TEAM, TEAM)
+        with served(create_app(context(store, tmp_path, sign_in=by_file(codes, store)))) as address:
             browser = Browser(address)
-            assert browser.sign_in().url.path == "/"
-            holders.clear()
+            assert browser.sign_in(code=code).url.path == "/"
+            codes.revoke(Kind.TEAM, TEAM)
             assert browser.get("/").url.path == "/sign-in"
+
+    def test_so_is_whoever_came_in_by_a_code_that_was_replaced(self, store: MemoryCaseStore, tmp_path: Path):
+        codes = AccessFile(tmp_path / "access.json")
+        code = codes.issue(Kind.TEAM, TEAM)
+        with served(create_app(context(store, tmp_path, sign_in=by_file(codes, store)))) as address:
+            old, fresh = Browser(address), Browser(address)
+            old.sign_in(code=code)
+            codes.issue(Kind.TEAM, OTHER_TEAM)
+            assert old.get("/").url.path == "/"
+            code = codes.issue(Kind.TEAM, TEAM)
+            assert old.get("/").url.path == "/sign-in"
+            assert old.get("/events").status_code == 401
+            assert fresh.sign_in(code=code).url.path == "/"
+
+    def test_a_code_that_is_replaced_during_the_sign_in_opens_nothing(self, store: MemoryCaseStore):
+        sign_in = sign_in_of(store)
+        known = [{CODE: TEAM}, {}]
+        assert replace(sign_in, verify=lambda code: known.pop(0).get(code)).sign_in(CODE, "Anna") is None
+
+    def test_nothing_of_an_earlier_session_stays(self, store: MemoryCaseStore, anna: Browser):
+        store.apply([offer(1)])
+        anna.get(path(1))
+        before = anna.page
+        anna.http.post(f"{path(1)}/take", data=hidden(before), follow_redirects=False)  # what became of it is unread
+        anna.sign_in("Ben")
+        assert payload(anna).keys() == {"user", "token"}
+        assert hidden(anna.page)["token"] != hidden(before)["token"]
 
     def test_a_cookie_of_somebodys_own_making_opens_nothing(self, address: str, anna: Browser):
         cookie = anna.http.cookies["headwater_board"]
@@ -275,7 +357,7 @@ class TestForms:
         assert anna.get("/").url.path == "/"
 
     @pytest.mark.parametrize("headers", [{}, {"Content-Length": ""}])
-    def test_far_too_much_is_refused(self, anna: Browser, headers: dict[str, str]):
+    def test_far_too_much_is_refused(self, anna: Browser, headers: dict[str, str], capfd: pytest.CaptureFixture[str]):
         def chunks() -> Iterator[bytes]:
             for _ in range(100):
                 yield b"a" * 10_000
@@ -285,6 +367,7 @@ class TestForms:
             "/sign-in", content=content, headers={"Content-Type": "application/x-www-form-urlencoded"}
         )
         assert response.status_code == 413
+        assert capfd.readouterr() == ("", "")
 
     @pytest.mark.parametrize("version", ["", "x", "-1", "1.5", "9" * 400, "²"])
     def test_a_version_that_is_none_is_stale(self, store: MemoryCaseStore, anna: Browser, version: str):
@@ -297,6 +380,12 @@ class TestForms:
 
 
 class TestHeaders:
+    @pytest.mark.parametrize("wanted", ["/aggregates/", "/ended/", "/static", "/sign-in/"])
+    def test_no_answer_leads_to_a_host_the_request_names(self, address: str, wanted: str):
+        response = httpx.get(f"{address}{wanted}", headers={"Host": "evil.example"})
+        assert "evil.example" not in str(response.headers) + response.text
+        assert response.status_code == 404
+
     @pytest.mark.parametrize("wanted", ["/sign-in", "/", "/nothing", "/aggregates", "/livez"])
     def test_every_answer_is_guarded(self, anna: Browser, wanted: str):
         headers = anna.get(wanted).headers
@@ -572,8 +661,14 @@ class TestOffer:
         assert '<html lang="en"' in page
 
     def test_ids_that_are_none(self, anna: Browser):
-        for wanted in ("/offers/" + "x" * 5000, "/offers/%00", "/offers/../../etc/passwd", "/offers/'%20or%201=1"):
-            assert anna.get(wanted).status_code == 404
+        odd = ("x" * 5000, "%00", "../../etc/passwd", "'%20or%201=1", "0" * 31 + "%00", "A" * 32, "0" * 32 + "%0A")
+        for wanted in odd:
+            assert anna.get(f"/offers/{wanted}").status_code == 404
+
+    def test_an_id_that_is_none_does_not_reach_the_database(self, store: AwayStore, anna: Browser):
+        store.is_broken = True
+        assert anna.get("/offers/%00").status_code == 404
+        assert Browser(str(anna.http.base_url)).get("/offers/%00").url.path == "/sign-in"
 
     def test_a_viewer_sees_and_does_not_act(self, store: MemoryCaseStore, tmp_path: Path, register: Register):
         store.apply([offer(1)])
@@ -607,7 +702,7 @@ class TestWho:
         assert response.headers["cache-control"] == "no-store"
         assert [person for person, _, _ in register.log] == ["p1", "p2"]
         for _, reader, purpose in register.log:
-            assert reader.startswith(f"Anna, {TEAM} (board, ")
+            assert re.fullmatch(f"[0-9a-f]{{32}} on the board: Anna, {TEAM}", reader)
             assert purpose == f"contact about offer {offer(1).offer}"
 
     @pytest.mark.usefixtures("taken")
@@ -660,6 +755,37 @@ class TestWho:
         assert response.status_code == 503
         assert "Nothing was shown. The offer is still yours." in text(response.text)
 
+    def test_a_register_that_hangs_keeps_nobody_from_their_offers(self, store: MemoryCaseStore, tmp_path: Path):
+        asked, may_answer = [], threading.Event()
+
+        def hangs(person: str, reader: str, purpose: str) -> RevealedPerson:
+            asked.append(person)
+            may_answer.wait(30)
+            return PERSON
+
+        store.apply([offer(1)])
+        with served(create_app(context(store, tmp_path, reveal=hangs, reveal_within_s=2.0))) as address:
+            browser = Browser(address)
+            browser.sign_in()
+            act(browser, 1, "take")
+            answer(store)
+            browser.get(path(1))
+
+            def who(_: int) -> int:
+                fields, cookies = hidden(browser.page), dict(browser.http.cookies)
+                return httpx.post(f"{address}{path(1)}/who", data=fields, cookies=cookies, timeout=30).status_code
+
+            with ThreadPoolExecutor(45) as many:
+                waiting = many.map(who, range(45))
+                wait_for(lambda: len(asked) == MOST_AT_ONCE)
+                began = time.monotonic()
+                assert httpx.get(f"{address}/sign-in", timeout=30).status_code == 200
+                assert time.monotonic() - began < 1.5
+                assert set(waiting) == {503}
+            assert len(asked) == MOST_AT_ONCE
+            may_answer.set()
+            assert "Name Known" in text(browser.send(f"{path(1)}/who").text)
+
     def test_nobody_shows_up_in_a_repr(self):
         assert "Known" not in repr(PERSON)
 
@@ -673,6 +799,23 @@ class TestOwnFaults:
         assert "secret cause" not in response.text
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert response.headers["cache-control"] == "no-store"
+
+    def test_its_message_is_in_no_log(
+        self, store: AwayStore, place: BoardContext, anna: Browser, capfd: pytest.CaptureFixture[str], caplog
+    ):
+        def broken(person: str, reader: str, purpose: str) -> None:
+            raise ValueError(f"cannot read contact of {PERSON.name}")
+
+        object.__setattr__(place, "reveal", broken)
+        store.apply([offer(1)])
+        act(anna, 1, "take")
+        answer(store)
+        anna.get(path(1))
+        assert anna.send(f"{path(1)}/who").status_code == 500
+        printed = "".join(capfd.readouterr()) + caplog.text
+        assert "ValueError" in printed
+        assert "broken" in printed
+        assert PERSON.name not in printed
 
 
 class TestDatabaseAway:
@@ -708,6 +851,28 @@ class TestNews:
             assert next(line for line in lines if line.startswith("event")) == "event: changed"
             with pytest.raises(httpx.ReadTimeout):
                 next(line for line in lines if line.startswith("event"))
+
+    def test_it_ends_when_the_code_is_replaced(self, store: MemoryCaseStore, tmp_path: Path):
+        codes = AccessFile(tmp_path / "access.json")
+        code = codes.issue(Kind.TEAM, TEAM)
+        with served(create_app(context(store, tmp_path, sign_in=by_file(codes, store)))) as address:
+            browser = Browser(address)
+            browser.sign_in(code=code)
+            with browser.http.stream("GET", "/events", timeout=10) as stream:
+                lines = (line for line in stream.iter_lines() if line.startswith("data"))
+                next(lines)
+                codes.issue(Kind.TEAM, TEAM)
+                store.apply([offer(1)])
+                assert list(lines) == ["data: signed out"]
+
+    def test_a_worker_has_so_many_streams_and_no_more(self, anna: Browser, ben: Browser):
+        with ExitStack() as open_ones:
+            for _ in range(MOST_EACH):
+                stream = open_ones.enter_context(anna.http.stream("GET", "/events", timeout=10))
+                assert stream.status_code == 200
+            assert anna.get("/events").status_code == 429
+            open_ones.enter_context(ben.http.stream("GET", "/events", timeout=10))
+        wait_for(lambda: is_taken(anna))
 
     def test_the_stream_ends_with_the_session(self, place: BoardContext, anna: Browser):
         place.wall.at += LONGEST_MS - 1500

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import StreamingResponse
 
 from sinks.metrics import Meters
@@ -16,9 +15,14 @@ from sinks.metrics.http import instrument
 
 
 @pytest.fixture
-def app() -> FastAPI:
+def meters() -> Meters:
+    return Meters("board")
+
+
+@pytest.fixture
+def app(meters: Meters) -> FastAPI:
     made = FastAPI()
-    instrument(made, Meters("board"), "board")
+    instrument(made, meters, "board")
 
     @made.get("/offers/{id}")
     def offer(id: str) -> str:
@@ -45,50 +49,54 @@ def app() -> FastAPI:
     return made
 
 
-def ask(app: FastAPI, *requests: tuple[str, str]) -> dict[tuple[str, str, str], float]:
-    """Makes the requests, then reads from /metrics what was counted, by route, method and status; zeros left out."""
+def send(app: FastAPI, *requests: tuple[str, str]) -> list[int]:
+    """Makes the requests; the status of each."""
 
-    async def go() -> str:
+    async def go() -> list[int]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            for method, path in requests:
-                await client.request(method, path)
-            answer = await client.get("/metrics")
-        assert answer.headers["content-type"].startswith("text/plain")
-        return answer.text
+            return [(await client.request(method, path)).status_code for method, path in requests]
 
+    return asyncio.run(go())
+
+
+def counted(meters: Meters) -> dict[tuple[str, str, str], float]:
+    """What was counted, by route, method and status; zeros left out."""
     return {
         (sample.labels["route"], sample.labels["method"], sample.labels["status"]): sample.value
-        for family in text_string_to_metric_families(asyncio.run(go()))
+        for family in meters.registry.collect()
         for sample in family.samples
         if sample.name == "headwater_http_requests_total" and sample.value
     }
 
 
-def test_requests_count_by_template_method_and_status(app: FastAPI) -> None:
-    found = ask(app, ("GET", "/offers/1"), ("GET", "/offers/2"), ("POST", "/v1/events/7"), ("POST", "/offers/3"))
-    assert found == {
+def test_figures_are_not_shown_where_requests_come_in(app: FastAPI) -> None:
+    assert send(app, ("GET", "/metrics"), ("GET", "/metrics/")) == [404, 404]
+
+
+def test_requests_count_by_template_method_and_status(app: FastAPI, meters: Meters) -> None:
+    send(app, ("GET", "/offers/1"), ("GET", "/offers/2"), ("POST", "/v1/events/7"), ("POST", "/offers/3"))
+    assert counted(meters) == {
         ("/offers/{id}", "GET", "200"): 2,
         ("/v1/events/{id}", "POST", "200"): 1,
         ("/offers/{id}", "POST", "405"): 1,
     }
 
 
-def test_nothing_a_client_makes_up_becomes_a_label(app: FastAPI) -> None:
-    found = ask(app, ("GET", "/../etc/passwd"), ("GET", "/nobody-knows-this"), ("BREW", "/offers/1"))
-    assert found == {("other", "GET", "404"): 2, ("/offers/{id}", "other", "405"): 1}
+def test_nothing_a_client_makes_up_becomes_a_label(app: FastAPI, meters: Meters) -> None:
+    send(app, ("GET", "/../etc/passwd"), ("GET", "/nobody-knows-this"), ("BREW", "/offers/1"))
+    assert counted(meters) == {("other", "GET", "404"): 2, ("/offers/{id}", "other", "405"): 1}
 
 
-def test_what_the_application_fails_at_counts_as_500(app: FastAPI) -> None:
-    assert ask(app, ("GET", "/offers/broken")) == {("/offers/{id}", "GET", "500"): 1}
+def test_what_the_application_fails_at_counts_as_500(app: FastAPI, meters: Meters) -> None:
+    send(app, ("GET", "/offers/broken"))
+    assert counted(meters) == {("/offers/{id}", "GET", "500"): 1}
 
 
-def test_an_answer_is_timed_until_it_begins(app: FastAPI) -> None:
-    meters = Meters("gateway")
-    instrument(app, meters, "gateway")
-    ask(app, ("GET", "/stream"))
+def test_an_answer_is_timed_until_it_begins(app: FastAPI, meters: Meters) -> None:
+    send(app, ("GET", "/stream"))
     taken = meters.registry.get_sample_value(
-        "headwater_http_request_seconds_sum", {"service": "gateway", "route": "/stream"}
+        "headwater_http_request_seconds_sum", {"service": "board", "route": "/stream"}
     )
     assert taken is not None
     assert taken < 0.25

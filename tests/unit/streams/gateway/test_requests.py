@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,12 +18,13 @@ import pytest
 from processors.civil_time import Calendar, parse_instant
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from streams.access import Kind
-from streams.gateway import app
+from streams.gateway import app, gateway
 from streams.gateway.answers import EventsAnswer, Fate, HeartbeatAnswer, ProblemAnswer, ReceiptsAnswer
 from streams.gateway.bodies import read_body
 from streams.gateway.gateway import Gateway
 from streams.gateway.problems import ProblemType
 from streams.gateway.receipts import Page
+from streams.gateway.sending import MemorySender
 from tests.unit.streams.gateway import ways
 from tests.unit.streams.gateway.ways import AGENCY, FEED, NUMBER, TOPIC, Way, cloud_event, record
 
@@ -230,6 +233,72 @@ def test_a_receipt_that_is_none_or_anothers_is_not_found(way: Way, id_: str):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_kafka_is_asked_about_partitions_that_the_deployment_has_only(way: Way):
+    """What is known of a partition is kept; an agency must not make up as many as it likes."""
+    asked: list[object] = []
+
+    class Asked:
+        def has(self, source: object, offset: int) -> bool:
+            asked.append(source)
+            return False
+
+    way.serve(Gateway(replace(way.parts, watermarks=Asked())))
+    made_up = [f"{AGENCY}.{number}.v1.0.1" for number in range(9)]
+    for id_ in (*made_up, f"{FEED}.v2.0.1", f"{FEED}.v1.2.1", f"{FEED}.v1.1.1"):
+        assert way.get(f"/v1/events/{id_}").status_code == 404
+    assert asked == [(TOPIC, 1)]
+
+
+def test_slow_pages_neither_delay_readiness_nor_take_more_threads(way: Way, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gateway, "ASKING_S", 0.2)
+    is_over = threading.Event()
+    begun: list[str] = []
+
+    class Slow:
+        def page(self, agency: str, since: object, limit: int) -> Page:
+            begun.append(agency)
+            is_over.wait(20)
+            return Page([], 0)
+
+    way.serve(Gateway(replace(way.parts, receipts=Slow())))
+
+    async def many() -> list[int]:
+        pages = [way._ask("GET", "/v1/receipts", b"", {}) for _ in range(2 * gateway.ASKING_THREADS)]
+        told = [one.status_code for one in await asyncio.gather(*pages)]
+        monkeypatch.setattr(gateway, "FRESH_S", 0.0)
+        async with asyncio.timeout(5):
+            return [*told, (await way._ask("GET", "/readyz", b"", {})).status_code]
+
+    try:
+        assert way._runner.run(many()) == [503] * 2 * gateway.ASKING_THREADS + [200]
+        assert len(begun) == gateway.ASKING_THREADS
+    finally:
+        is_over.set()
+
+
+def test_a_gateway_is_not_ready_while_nobody_reads_receipts(way: Way):
+    way.serve(Gateway(replace(way.parts, is_following=lambda: False)))
+    assert way.get("/readyz").status_code == 503
+    assert way.post(EVENT).status_code == 202
+
+
+def test_a_look_for_kafka_that_hangs_is_given_up(way: Way, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gateway, "LOOKING_S", 0.2)
+    is_over = threading.Event()
+
+    class Hanging(MemorySender):
+        def require_reachable(self) -> None:
+            is_over.wait(20)
+
+    way.serve(Gateway(replace(way.parts, sender=Hanging())))
+    try:
+        begun = time.monotonic()
+        assert way.get("/readyz").status_code == 503
+        assert time.monotonic() < begun + 5
+    finally:
+        is_over.set()
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "since=soon", "since=-1", f"since={NUMBER}x", "since="]
 )
@@ -325,11 +394,12 @@ def test_the_document_tells_every_status_and_its_examples_work(way: Way):
 def test_requests_are_counted_by_route(way: Way):
     way.post(EVENT)
     way.get(f"/v1/events/{FEED}.v1.0.0")
-    metrics = way.get("/metrics", Authorization="").text
+    metrics = way.meters.expose("")[0].decode()
     counted = {line for line in metrics.splitlines() if line.startswith("headwater_http_requests_total")}
     assert any('route="/v1/events"' in one and 'status="202"' in one and one.endswith(" 1.0") for one in counted)
     assert any('route="/v1/events/{receipt}"' in one for one in counted)
     assert not re.search(r"job-declarations", metrics)
+    assert way.get("/metrics", Authorization="").status_code == 404
 
 
 def test_every_problem_is_in_the_agencies_guide():
@@ -362,3 +432,25 @@ def test_a_body_that_does_not_come_ends_with_408_and_makes_others_wait_only_so_l
     assert int(waiting.headers["retry-after"]) > 0
     assert (late.status_code, late.json()["type"]) == (408, "/problems/too-slow")
     assert way.post(EVENT).status_code == 202
+
+
+def test_slow_bodies_of_one_agency_keep_no_other_out(way: Way, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(app, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(app, "WAIT_S", 0.1)
+    monkeypatch.setattr(app, "read_body", partial(read_body, longest_s=0.6))
+    way.serve(Gateway(way.parts))
+    headers = {"Content-Type": "application/json"}
+    other = {**headers, "Authorization": f"Bearer {way.access.issue(Kind.AGENCY, 'landlord')}"}
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+
+    async def both() -> tuple[list[int], int]:
+        many = [asyncio.create_task(way._ask("POST", "/v1/events", slow(), headers)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        heartbeat = await way._ask("POST", "/v1/heartbeats", b'{"contract": "rent-accounts"}', other)
+        return sorted([(await one).status_code for one in many]), heartbeat.status_code
+
+    assert way._runner.run(both()) == ([408, 408, 503], 202)

@@ -74,14 +74,15 @@ class Way:
         self.fates = Fates()
         self.parts = Parts(
             agencies_of(list(deployment.contracts.values())),
-            registry, 2, lambda: NOW, self.kafka, self.fates, self.kafka, NoPages(),
+            registry, 2, lambda: NOW, self.kafka, self.fates, lambda: True, self.kafka, NoPages(),
         )  # fmt: skip
         self.serve(Gateway(self.parts))
         self._runner = asyncio.Runner()
 
     def serve(self, gateway: Gateway) -> None:
         """From now on requests go to that gateway."""
-        self.app = create_app(gateway, self.access, Meters("gateway"))
+        self.meters = Meters("gateway")
+        self.app = create_app(gateway, self.access, self.meters)
 
     def become(self, agency: str) -> None:
         """From now on requests have the code of that agency."""

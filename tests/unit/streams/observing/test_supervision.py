@@ -137,7 +137,7 @@ def test_the_supervisor_serves_page_targets_and_its_own_metrics(stack: ExitStack
         assert json.loads(fetch(f"{supervision.address}targets")) == [
             {"targets": [f"127.0.0.1:{port + 1}"], "labels": {"process": "intake"}},
             {"targets": [f"127.0.0.1:{port + 1 + STAGES.index('relay')}"], "labels": {"process": "relay"}},
-            {"targets": ["127.0.0.1:1"], "labels": {"process": "board"}},
+            {"targets": [f"127.0.0.1:{port + 1 + STAGES.index('board')}"], "labels": {"process": "board"}},
         ]
         supervision.count_restart("relay")
         assert 'headwater_stage_restarts_total{stage="relay"} 1.0' in fetch(f"{supervision.address}metrics")
