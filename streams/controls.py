@@ -9,23 +9,50 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from processors.events import Control
+from processors.offers.model import SituationMark
 from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
+from streams.kafka.tail import ends_of, read_on
 from streams.kafka.transactions import Outgoing, TransactionalSender
 from streams.settings import Settings
 
+RECENT = 5_000
+"""Among so many of the newest records correlate's marks are found: it puts one on every partition each second."""
 
-def publish_control(settings: Settings, control: Control) -> None:
-    """Publishes one control.
+
+def publish_now(settings: Settings, control: Control) -> Control:
+    """Publishes a person's word that holds from now on; returns it as published.
+
+    Now is the platform's: under the feeds' clock (a demo, a replay) the machine's may be far ahead of it, and
+    a word of a time that has not come would wait for it.
 
     Raises:
         Unreachable: Kafka does not answer.
     """
-    publish_controls(settings, [control])
+    address = bootstrap(settings)
+    topics.ensure(address, topics.core(settings), settings)
+    clock = clock_of(address, internal_codec(FolderRegistry()))
+    said = control if clock is None else replace(control, at=min(control.at, clock))
+    publish_controls(settings, [said])
+    return said
+
+
+def clock_of(address: str, codec: Codec) -> int | None:
+    """Plan's clock, ms: the smallest of correlate's newest marks; None before there are any."""
+    source = (topics.SITUATIONS, 0)
+    end = ends_of(address, [source])[source]
+    marks: dict[int, SituationMark] = {}
+    for message in read_on(address, {source: max(0, end - RECENT)}):
+        mark = codec.decode(message.value())
+        if isinstance(mark, SituationMark):
+            marks[mark.source_partition] = mark
+    is_complete = bool(marks) and len(marks) == next(iter(marks.values())).source_partitions
+    return min(mark.now for mark in marks.values()) if is_complete else None
 
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:

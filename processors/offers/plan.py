@@ -12,7 +12,8 @@ the clock's last position, before anything newer: the past of a household is nev
 the contact cap and the single open offer hold whatever arrives late.
 
 A worker's action happens where it stands on the log, at the clock's last position, if the offer is
-still in the version the worker saw; if not, it is refused, and the newer version tells them why.
+still in the version the worker saw; if not, it is refused, and the newer version tells them why. So does
+a person's word whose time has come.
 
 Nothing else happens between marks, so the result does not depend on how inputs are cut into chunks; and as
 correlate puts its mark after all that belongs together, what is not late does not depend on how its
@@ -132,8 +133,15 @@ class _Plan:
         self._policy = self._state.policy = policy
 
     def control(self, control: Control) -> None:
-        """A person's word takes effect when due, in every area: they may move, their word stands."""
-        self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, ""))
+        """A person's word takes effect when due, in every area: they may move, their word stands.
+
+        One whose time has come holds at once; nobody waits for the next mark to be left in peace.
+        """
+        reached = self._state.reached
+        if reached is not None and control.at <= reached:
+            self._heed(control, reached)
+        else:
+            self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, ""))
 
     def match(self, situation: Situation) -> None:
         """A match already standing for that household is a repetition; any other comes to stand."""

@@ -183,9 +183,9 @@ def _print_addresses(console: Console, demo: Demo, platform: Platform) -> None:
     settings, wording = demo.settings, wording_of(platform.deployment)
     agencies = sorted({contract.agency for contract in platform.deployment.contracts.values()})
     codes = issue_codes(settings, sorted(platform.deployment.teams), agencies)
-    leads = Counter(offer.lead for offer in read_offers(case_db_url(settings), OfferState.OPEN).offers)
+    found = read_offers(case_db_url(settings), OfferState.OPEN, limit=1).offers
     sender = min(platform.deployment.contracts.values(), key=lambda contract: contract.feed)
-    team = leads.most_common(1)[0][0] if leads else next(iter(codes.teams))
+    team = found[0].lead if found else next(iter(codes.teams))
     board, gateway = (
         f"http://{reachable(settings.bind)}:{port}/" for port in (settings.board_port, settings.gateway_port)
     )
@@ -199,13 +199,15 @@ def _print_addresses(console: Console, demo: Demo, platform: Platform) -> None:
     ):
         console.print(f"  {user:<12}[link={address}]{address:<38}[/link] {hint}", highlight=False, soft_wrap=True)
     console.print()
-    console.print(
-        f"  an agency sends a sample:\n  {_sending(sender, gateway, codes.agencies[sender.agency])}",
-        highlight=False, soft_wrap=True, markup=False,
-    )  # fmt: skip
+    console.print("  an agency sends a sample (from this folder), and reads what became of it:")
+    console.print(f"  {_sending(sender, gateway, codes.agencies[sender.agency])}",
+                  highlight=False, soft_wrap=True, markup=False)  # fmt: skip
     console.print()
     data = f"HEADWATER_DATA={settings.data}"
-    console.print(f"  other codes  {data} .venv/bin/headwater access issue team NAME", highlight=False, soft_wrap=True)
+    other = next((name for name in codes.teams if name != team), team)
+    console.print(
+        f"  other codes  {data} .venv/bin/headwater access issue team {other}", highlight=False, soft_wrap=True
+    )
     console.print(f"  commands     {data} .venv/bin/headwater offers", highlight=False, soft_wrap=True)
     console.print(f"  Kafka        {platform.bootstrap}; logs in {settings.data / 'logs'}",
                   highlight=False, soft_wrap=True)  # fmt: skip
@@ -216,7 +218,8 @@ def _sending(contract: Contract, gateway: str, code: str) -> str:
     samples = Path(os.path.relpath(contract.folder / "samples" / "good.jsonl"))
     return (
         f"curl -H 'Authorization: Bearer {code}' -H 'Content-Type: application/json' {gateway}v1/events "
-        f'-d "{{\\"contract\\": \\"{contract.name}\\", \\"event\\": $(head -n 1 {samples})}}"'
+        f'-d "{{\\"contract\\": \\"{contract.name}\\", \\"event\\": $(head -n 1 {samples})}}"\n'
+        f"  curl -H 'Authorization: Bearer {code}' {gateway}v1/receipts"
     )
 
 

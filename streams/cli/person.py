@@ -108,8 +108,7 @@ def _control(
     with open_register(settings) as register:
         at = time.time_ns() // 1_000_000
         facts = find_person(register, identifier, person, at if even_if_unknown else None)
-    control = control_of(kind, facts, at)
-    _publish(settings, control)
+    control = _publish(settings, control_of(kind, facts, at))
     typer.echo(json.dumps(asdict(control)) if as_json else f"{kind}: person {control.person}, from now on")
 
 
@@ -118,11 +117,11 @@ def control_of(kind: ControlKind, facts: PersonFacts, at: int) -> Control:
     return Control(kind, facts.person, facts.household, facts.area, at)
 
 
-def _publish(settings: Settings, control: Control) -> None:
+def _publish(settings: Settings, control: Control) -> Control:
     """Imported late: showing a person needs no Kafka."""
-    from streams.controls import publish_control  # noqa: PLC0415
+    from streams.controls import publish_now  # noqa: PLC0415
 
-    publish_control(settings, control)
+    return publish_now(settings, control)
 
 
 def find_person(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from confluent_kafka import KafkaException
 
 from processors.events import Control, ControlKind
 from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, action_id
-from processors.offers.model import OfferState, offer_id
+from processors.offers.model import OfferState, SituationMark, offer_id
 from sinks.case_db import ActResult, CaseStore, Scope, Wish, connect, upgrade
 from sinks.metrics import Meters
 from streams import topics
 from streams.composition import Platform
+from streams.controls import publish_now
 from streams.kafka.log import read_topic
-from streams.kafka.transactions import TransactionalSender
+from streams.kafka.transactions import Outgoing, TransactionalSender
 from streams.services.relay import Relay
 from streams.settings import Settings
 from tests.contract.records import offer
@@ -127,6 +129,19 @@ def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: Cas
         assert store.outbox_size() == 1
         assert Relay(store, later, platform.codec, partitions, Meters("relay")).step() == 1
     assert store.outbox_size() == 0
+
+
+def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> None:
+    """A demo's clock stands in the past: a word stamped by the machine's would wait for it for ever."""
+    word = Control(ControlKind.OPT_OUT, "w1", "h1", "a1", 2_000_000_000_000)
+    assert publish_now(platform.settings, word) == word  # nobody has said what time it is
+    marks = [SituationMark(source, 2, now) for source, now in ((0, 900), (1, 500), (0, 950), (1, 700))]
+    with closing(TransactionalSender(platform.bootstrap, "marks")) as sender:
+        sender.open()
+        sender.send(Outgoing(topics.SITUATIONS, 0, b"mark", platform.codec.encode(mark)) for mark in marks)
+    said = replace(word, at=700)
+    assert publish_now(platform.settings, word) == said
+    assert said in told(platform, topics.LIFE_EVENTS)
 
 
 def test_sigterm_ends_it_soon_also_while_kafka_is_away_and_nothing_is_lost(

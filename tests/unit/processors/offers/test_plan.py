@@ -156,6 +156,14 @@ def test_opt_out_leaves_and_suppresses_until_opt_in() -> None:
     ]
 
 
+def test_a_word_whose_time_has_come_needs_no_further_mark() -> None:
+    """A clock that stands still (every feed silent) must not keep anybody waiting to be left in peace."""
+    assert told(matched("m", 0), mark(12), control("opt-out", 11)) == [
+        (10, "open", 1, "", "m", "m"),
+        (12, "withdrawn", 2, "opted-out", "", "m"),
+    ]
+
+
 def test_opt_out_of_one_leaves_the_others() -> None:
     assert told(matched("m", 0), matched("n", 0, person="p2"), control("opt-out", 12), mark(30))[2:] == [
         (12, "open", 3, "", "n", "m")
