@@ -92,9 +92,10 @@ class Way:
 
 
 def make_topics(bootstrap: str, *names: str) -> None:
-    """Topics of one partition."""
+    """Topics of one partition, kept for ever: a town's records are older than what Kafka keeps unasked."""
     client = AdminClient(client_config(bootstrap))
-    for made in client.create_topics([NewTopic(name, 1, 1) for name in names]).values():
+    kept = {"retention.ms": "-1"}
+    for made in client.create_topics([NewTopic(name, 1, 1, config=kept) for name in names]).values():
         made.result(30)
 
 
