@@ -202,6 +202,14 @@ class TestTwoAtOnce:
 
 
 class TestSessions:
+    def test_a_page_whose_stream_is_refused_goes_to_sign_in(self, town: Town):
+        """The session ends between the page and its stream."""
+        page = town.worker("Anna")
+        page.route("**/events*", lambda route: (time.sleep(1), route.continue_()))
+        page.goto("/?show=open")
+        town.board.wall.at += LONGEST_MS  # type: ignore[attr-defined]
+        expect(page.get_by_text("You were signed out after 8 hours", exact=False)).to_be_visible(timeout=15_000)
+
     def test_an_open_page_goes_to_sign_in_when_the_time_is_over(self, town: Town):
         page = town.worker("Anna")
         page.goto("/?show=open")

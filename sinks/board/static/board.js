@@ -29,6 +29,11 @@ document.body.addEventListener("htmx:sseError", () => {
   if (!isCutOff) {
     isCutOff = true;
     say("News cannot come in just now. What you see may be out of date.");
+    // A stream is also refused to somebody whose session has ended: asking for the part leads them to sign in.
+    const part = document.querySelector("[hx-trigger='sse:changed']");
+    if (part) {
+      htmx.trigger(part, "sse:changed");
+    }
   }
 });
 document.body.addEventListener("htmx:sseOpen", () => {
