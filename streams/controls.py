@@ -34,11 +34,10 @@ def publish_now(settings: Settings, control: Control) -> Control:
     Raises:
         Unreachable: Kafka does not answer.
     """
-    address = bootstrap(settings)
-    topics.ensure(address, topics.core(settings), settings)
-    clock = clock_of(address, internal_codec(FolderRegistry()))
+    address, codec = _opened(settings)
+    clock = clock_of(address, codec)
     said = control if clock is None else replace(control, at=min(control.at, clock))
-    publish_controls(settings, [said])
+    _send(address, codec, [said], settings.core_partitions)
     return said
 
 
@@ -57,14 +56,8 @@ def clock_of(address: str, codec: Codec) -> int | None:
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:
     """Publishes controls, all or none of them."""
-    address = bootstrap(settings)
-    topics.ensure(address, topics.core(settings), settings)
-    codec = internal_codec(FolderRegistry())
-    with closing(TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")) as sender:
-        sender.open()
-        sender.send(
-            record for control in controls for record in control_records(codec, control, settings.core_partitions)
-        )
+    address, codec = _opened(settings)
+    _send(address, codec, controls, settings.core_partitions)
 
 
 def control_records(codec: Codec, control: Control, core_partitions: int) -> list[Outgoing]:
@@ -76,3 +69,15 @@ def control_records(codec: Codec, control: Control, core_partitions: int) -> lis
         Outgoing(topics.CONTROLS, 0, f"{control.person}|{control.kind}".encode(), value),
         Outgoing(topics.LIFE_EVENTS, partition, key.encode(), value),
     ]
+
+
+def _opened(settings: Settings) -> tuple[str, Codec]:
+    address = bootstrap(settings)
+    topics.ensure(address, topics.core(settings), settings)
+    return address, internal_codec(FolderRegistry())
+
+
+def _send(address: str, codec: Codec, controls: Sequence[Control], core_partitions: int) -> None:
+    with closing(TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")) as sender:
+        sender.open()
+        sender.send(record for control in controls for record in control_records(codec, control, core_partitions))

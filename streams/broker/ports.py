@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 
 HOST = "127.0.0.1"
+LOWEST_OF_ROW = 15_000
 
 
 def is_free(port: int, host: str = HOST) -> bool:
@@ -26,3 +28,14 @@ def find_free(but: int = 0) -> int:
             port = int(probe.getsockname()[1])
         if port != but:
             return port
+
+
+def find_row(number: int, host: str = HOST) -> int:
+    """The first of so many free ports in a row.
+
+    Below those the kernel gives to outgoing connections, which could take one meanwhile.
+    """
+    while True:
+        first = LOWEST_OF_ROW + secrets.randbelow(16_000)
+        if all(is_free(port, host) for port in range(first, first + number)):
+            return first

@@ -52,11 +52,12 @@ def demo(
             played = demo.play(platform, supervisor)
             bars.stop()
             _print(console, played, platform)
-            _print_offers(console, read_offers(case_db_url(demo.settings), OfferState.OPEN), platform)
+            found = read_offers(case_db_url(demo.settings), OfferState.OPEN)
+            _print_offers(console, found, platform)
             if json is not None:
                 json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
             if not once:
-                _print_addresses(console, demo, platform)
+                _print_addresses(console, demo, platform, found)
                 _stay(supervisor, console)
     return 0 if played.is_right else 1
 
@@ -178,14 +179,13 @@ def _print_offers(console: Console, found: OfferList, platform: Platform) -> Non
     show_offer(console, found.offers[0], wording)
 
 
-def _print_addresses(console: Console, demo: Demo, platform: Platform) -> None:
+def _print_addresses(console: Console, demo: Demo, platform: Platform, found: OfferList) -> None:
     """What each of the four users opens, with a code for who needs one."""
     settings, wording = demo.settings, wording_of(platform.deployment)
     agencies = sorted({contract.agency for contract in platform.deployment.contracts.values()})
     codes = issue_codes(settings, sorted(platform.deployment.teams), agencies)
-    found = read_offers(case_db_url(settings), OfferState.OPEN, limit=1).offers
     sender = min(platform.deployment.contracts.values(), key=lambda contract: contract.feed)
-    team = found[0].lead if found else next(iter(codes.teams))
+    team = found.offers[0].lead if found.offers else next(iter(codes.teams))
     board, gateway = (
         f"http://{reachable(settings.bind)}:{port}/" for port in (settings.board_port, settings.gateway_port)
     )

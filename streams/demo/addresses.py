@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
-from streams.access import AccessFile, Kind
-from streams.broker.ports import is_free
+from streams.access import Kind
+from streams.broker.ports import find_row, is_free
 from streams.composition import access_file
 from streams.processes import STAGES
 from streams.settings import Settings
@@ -16,7 +15,7 @@ USUAL = {"board_port": 8600, "gateway_port": 8601, "metrics_port": 8610}
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Codes made for this run; `None` of nobody the deployment knows."""
+    """Codes made for this run, by team and by agency."""
 
     teams: dict[str, str]
     agencies: dict[str, str]
@@ -31,7 +30,7 @@ def with_ports(settings: Settings, is_usual: bool) -> Settings:
     """
     free = {name: port for name, port in USUAL.items() if name not in settings.model_fields_set}
     if not (is_usual and all(_is_free(settings.bind, *each) for each in free.items())):
-        first = _free_block(settings.bind, len(STAGES) + 3)
+        first = find_row(len(STAGES) + 3, settings.bind)
         free = {name: first + place for name, place in (("board_port", 0), ("gateway_port", 1), ("metrics_port", 2))
                 if name in free}  # fmt: skip
     return settings.model_copy(update=free)
@@ -39,7 +38,7 @@ def with_ports(settings: Settings, is_usual: bool) -> Settings:
 
 def issue_codes(settings: Settings, teams: list[str], agencies: list[str]) -> Access:
     """New codes for all teams and agencies of the demo town."""
-    codes: AccessFile = access_file(settings)
+    codes = access_file(settings)
     return Access(
         {team: codes.issue(Kind.TEAM, team) for team in teams},
         {agency: codes.issue(Kind.AGENCY, agency) for agency in agencies},
@@ -49,11 +48,3 @@ def issue_codes(settings: Settings, teams: list[str], agencies: list[str]) -> Ac
 def _is_free(host: str, name: str, port: int) -> bool:
     """The operator's page takes the ports after its own for the stages."""
     return all(is_free(port + each, host) for each in range(len(STAGES) + 1 if name == "metrics_port" else 1))
-
-
-def _free_block(host: str, size: int) -> int:
-    """Below the ports the kernel gives to outgoing connections, which could take one meanwhile."""
-    while True:
-        first = 15_000 + secrets.randbelow(16_000)
-        if all(is_free(first + each, host) for each in range(size)):
-            return first

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from processors.offers.model import OfferState
 from sinks.metrics import Meters
+from streams.broker.ports import find_row
 from streams.observing.health import Health
 from streams.observing.ports import places
 from streams.observing.process import routes_of
@@ -19,7 +20,6 @@ from streams.observing.server import serving
 from streams.observing.supervision import supervised
 from streams.processes import STAGES
 from streams.settings import Settings
-from tests.ports import find_row
 
 FEEDS = {"court.eviction-proceedings": 259_200_000, "prison.releases": 259_200_000}
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}

@@ -25,12 +25,12 @@ from playwright.sync_api import Browser, Page, expect
 from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from streams import topics
 from streams.access import Kind
+from streams.broker.ports import find_row
 from streams.composition import Platform, access_file
 from streams.kafka.log import read_topic
 from streams.processes import STAGES
 from streams.settings import Settings
 from tests.integration.towns import HEADWATER, clean, headwater
-from tests.ports import find_row
 
 PATIENCE_S = 60
 NOW = datetime.now(UTC)

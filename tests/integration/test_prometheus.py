@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 
 import infra
 from streams.agencies.publishing import Publisher
+from streams.broker.ports import find_row
 from streams.composition import Platform
 from streams.demo.play import _lines
 from streams.kafka.log import end_offsets
@@ -35,7 +36,6 @@ from streams.processes import STAGES
 from streams.settings import Settings
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.integration.towns import HEADWATER, clean, headwater, make_town
-from tests.ports import find_row
 
 INFRA = Path(infra.__file__).parent
 OPERATORS = INFRA.parent / "docs" / "operators.md"

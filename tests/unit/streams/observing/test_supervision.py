@@ -13,6 +13,7 @@ import pytest
 
 from processors.offers.model import OfferState, Reason
 from sinks.metrics import Meters
+from streams.broker.ports import find_row
 from streams.errors import WrongUse
 from streams.observing.health import Health
 from streams.observing.overview import MEANING, duration, overview
@@ -23,7 +24,6 @@ from streams.observing.server import Answer, serving
 from streams.observing.supervision import supervised
 from streams.processes import STAGES
 from streams.settings import Settings
-from tests.ports import find_row
 
 FEED = "court.eviction-proceedings"
 

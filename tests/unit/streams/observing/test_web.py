@@ -10,11 +10,11 @@ from contextlib import ExitStack, closing
 import pytest
 
 from sinks.metrics import Meters
+from streams.broker.ports import find_row
 from streams.observing import web
 from streams.observing.server import Answer, Routes, serving
 from streams.observing.web import observed_service
 from streams.settings import Settings
-from tests.ports import find_row
 
 WELL: Routes = {"/livez": lambda _: Answer(b"ok\n"), "/readyz": lambda _: Answer(b"ok\n")}
 AWAY: Routes = {**WELL, "/readyz": lambda _: Answer(b"the case database does not answer\n", status=503)}
