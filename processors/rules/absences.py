@@ -76,7 +76,7 @@ def conclude(run: Run, state: State) -> Concluded | Contradiction:
         span = _span(run, absence, state, place)
         if span is None:
             return Contradiction(absence, None)
-        against = _against(run, absence, span, state._replace(trail=state.trail[:place]))
+        against = _against(run, absence, span, state.seen_from(place))
         if against is not None:
             return Contradiction(absence, against)
         if absence.step.is_looking_back:

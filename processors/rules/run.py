@@ -111,6 +111,17 @@ class State(NamedTuple):
             place + 1, trail, first, bound[-1].event, self.windows, tight, self.waits, self.over, self.ends_day
         )
 
+    def seen_from(self, place: int) -> State:
+        """The state as it was before what stands at `place` of the trail, as far as names go."""
+        return State(self.next, self.trail[:place], self.first, self.last)
+
+    def passing(self, mark: Mark) -> State:
+        """The state behind an absence."""
+        trail = (*self.trail, mark)
+        return State(
+            self.next, trail, self.first, self.last, self.windows, self.tight, self.waits, self.over, self.ends_day
+        )
+
     def binds(self, event: LiveEvent) -> bool:
         """Whether it bound that event."""
         return any(isinstance(entry, Bound) and entry.event is event for entry in self.trail)
