@@ -14,7 +14,7 @@ from processors.rules.absences import Contradiction, conclude
 from processors.rules.attempts import bound_steps, fact, refused, sought
 from processors.rules.conditions import Fields
 from processors.rules.decide import Claim, Family, suppresses
-from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status
+from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status, moment
 from processors.rules.match import Candidate, Found
 from processors.rules.model import FIRST, NEXT_EVENT, PREVIOUS, ReportKind
 from processors.rules.overlap import taken
@@ -71,6 +71,7 @@ class Inquiry:
             completed_at=candidate.completed_at,
             ends_day=candidate.ends_day,
             fires=candidate.fires,
+            silences=tuple(dict.fromkeys(_absent(each.absence) for each in state.trail if isinstance(each, Mark))),
         )
         match = candidate.match
         if match in self.family.standing:
@@ -102,8 +103,8 @@ class Inquiry:
             known_at=told.known_at,
         )
 
-    def _version_at(self, moment: int) -> int | None:
-        return next((p.rule.version for p in self.plans if p.valid_from <= moment < p.valid_until), None)
+    def _version_at(self, completed_at: int) -> int | None:
+        return next((p.rule.version for p in self.plans if p.valid_from <= completed_at < p.valid_until), None)
 
     def _unknown(self, candidate: Candidate) -> tuple[tuple[FeedHeard, ...], int] | None:
         """Feeds that began too late for an absence that looks back, and since when they would be needed."""
@@ -161,10 +162,10 @@ class Inquiry:
         settles = absence.source.settles_ms if absence is not None else 0
         return Pending(
             absence=None if absence is None else _absent(absence),
-            end=wait.heard + 1 - settles,
-            due=wait.due,
+            end=moment(wait.heard + 1 - settles),
+            due=moment(wait.due),
             is_clock=self.known.now < wait.due,
-            heard_to=wait.heard,
+            heard_to=moment(wait.heard),
             feeds=behind,
             is_input=not wait.feeds and not heard.is_past((), wait.heard),
         )

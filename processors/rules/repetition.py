@@ -50,7 +50,7 @@ class Round:
     Attributes:
         entry: the state in which the repetition was entered.
         rest: what comes after it.
-        reached: state in which the round that led here was completed; None: it was not.
+        reached: state in which the round that led here was complete first; None: it never was.
     """
 
     __slots__ = ("count", "entry", "reached", "repeat", "rest")
@@ -69,6 +69,7 @@ class Round:
 
     def at(self, run: Run, state: State, place: int) -> Ends | None:
         """Goes on with the event at `place`: the rest with it, or another round."""
+        self.reached = self.reached or state
         left = self._left(state)
         is_outside = run.live[place].line.occurred_at >= self._limit(run, state).end
         if self._is_full or is_outside or self._stops(run, state, place):
