@@ -230,4 +230,4 @@ def _wait(absence: AbsencePlan, span: _Span) -> Wait:
     until = span.until[0] if span.until is not None else 0
     settles = absence.source.settles_ms
     end = max(span.end, until)
-    return Wait(max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms)
+    return Wait(max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms, absence)

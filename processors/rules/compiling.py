@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from processors.civil_time import Calendar, Duration, day_start
+from processors.civil_time import Calendar, day_start
 from processors.events import EventType
 from processors.rules.check import Deployment
 from processors.rules.conditions import Condition, compile_condition
+from processors.rules.limits import span_ms, step_ms
 from processors.rules.model import (
     ANY_TYPE,
     NEXT_EVENT,
@@ -48,6 +49,7 @@ from processors.rules.plan import (
     SilencePlan,
     Source,
 )
+from processors.rules.scope import own_names
 from processors.timeline import lateness_of
 
 
@@ -72,15 +74,15 @@ class _Compiler:
         granted = None if purposes is None else purposes.get(self.rule.purpose)
         self.sees = granted if self.rule.among is None else self.rule.among
         self.never = frozenset(t.name for t in self.catalogue.values() if t.is_help_seeking or t.is_benefit_receipt)
-        self.names = {name for step in self.rule.bindings for name in _own_names(step)}
+        self.names = {name for step in self.rule.bindings for name in own_names(step)}
         for number, step in enumerate(walk(self.rule.steps), start=1):
             if isinstance(step, Binding):
-                self.orders |= dict.fromkeys(_own_names(step), number)
+                self.orders |= dict.fromkeys(own_names(step), number)
 
     def plan(self) -> Plan:
         rule, calendar = self.rule, self.deployment.calendar
         nodes = tuple(self._node(step) for step in rule.steps)
-        span = sum(window.at_most_ms for window in durations(rule))
+        span = span_ms(rule)
         everything = self._source(rule.types, self.order)
         return Plan(
             rule=rule,
@@ -205,7 +207,7 @@ class _Compiler:
         last = bindings[-1]
         if last.is_optional or any(isinstance(step, GroupStep) for step in self.rule.steps):
             return 0
-        names = {*_own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
+        names = {*own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
         return max(
             (
                 step.duration.at_least_ms
@@ -217,9 +219,10 @@ class _Compiler:
 
     def _later(self, order: int) -> int:
         """Sum of the windows of the steps after this one; of all of them where steps repeat."""
-        after = 0 if any(_repeats(step) for step in walk(self.rule.steps)) else order
-        later = (step for number, step in enumerate(walk(self.rule.steps), start=1) if number > after)
-        return sum(window.at_most_ms for step in later for window in _durations([step]))
+        if any(_repeats(step) for step in walk(self.rule.steps)):
+            return span_ms(self.rule)
+        later = (step for number, step in enumerate(walk(self.rule.steps), start=1) if number > order)
+        return sum(step_ms(step, is_held=False) for step in later if not isinstance(step, GroupStep))
 
     def _entries(self, types: frozenset[str]) -> Iterable[EventType]:
         if ANY_TYPE in types:
@@ -231,17 +234,13 @@ def _speaks_for(wanted: str, actual: str, never: frozenset[str]) -> bool:
     return wanted == actual or (wanted == ANY_TYPE and actual not in never)
 
 
-def _own_names(step: Binding) -> list[str]:
-    return [name for name in (step.name, *(member.name for member in step.members)) if name is not None]
-
-
 def _lists(steps: Iterable[Step], *, is_inside: bool = False) -> Iterable[str]:
     """Names that can hold several events."""
     for step in steps:
         if isinstance(step, GroupStep):
             yield from _lists(step.steps, is_inside=is_inside or step.repetition.most != 1)
         elif isinstance(step, Binding) and (is_inside or step.is_many):
-            yield from _own_names(step)
+            yield from own_names(step)
 
 
 def _repeats(step: Step) -> bool:
@@ -286,31 +285,6 @@ def _opening(node: NodePlan) -> frozenset[str] | None:
             return _opening(node.nodes[0])
         case _:
             return None if node.choice.others else frozenset(node.choice.by_type)
-
-
-def durations(rule: Rule) -> list[Duration]:
-    """Every window of a rule; one that is repeated counts as often as it can."""
-    return [*([rule.within] if rule.within is not None else []), *_durations(rule.steps)]
-
-
-def _durations(steps: Iterable[Step]) -> Iterable[Duration]:
-    for step in steps:
-        match step:
-            case AbsenceStep():
-                found: list[Duration | None] = [step.duration]
-            case CountStep():
-                found = [step.in_any, step.within.duration if step.within else None]
-            case GroupStep():
-                found = [*_durations(step.steps)] * (step.repetition.most or 1)
-                found += [step.within.duration if step.within else None, *_gaps(step.repetition)]
-            case EventStep():
-                found = [step.within.duration if step.within else None, *_gaps(step.repetition)]
-                found += [silence.duration for silence in step.silences]
-        yield from (duration for duration in found if duration is not None)
-
-
-def _gaps(times: Repetition) -> list[Duration | None]:
-    return [times.max_gap] * ((times.most or 1) - 1)
 
 
 def sources(step: Step) -> list[str]:

@@ -25,12 +25,14 @@ class Wait(NamedTuple):
         due: clock from which it may be concluded: deadline + settling, ms.
         heard: up to when (ms, inclusive) every one of `feeds` must have been heard.
         latest: first instant at which a match it is part of can bind nothing any more, ms.
+        absence: that waits; None: a step does, which may still bind something.
     """
 
     due: int
     heard: int
     feeds: tuple[str, ...]
     latest: int
+    absence: AbsencePlan | None = None
 
 
 class Limit(NamedTuple):

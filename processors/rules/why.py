@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from processors.decisions import BoundEvent, Decision, DecisionKind
 from processors.rules.attempts import fact, leaf, refusals
-from processors.rules.compiling import durations
 from processors.rules.conditions import Fields
 from processors.rules.decide import decide
 from processors.rules.explanation import (
@@ -28,6 +27,7 @@ from processors.rules.explanation import (
     moment,
 )
 from processors.rules.inquiry import Inquiry
+from processors.rules.limits import durations
 from processors.rules.match import Candidate, find, way_of
 from processors.rules.model import ANY_TYPE, Runs
 from processors.rules.plan import CountPlan, Plan
