@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from processors.civil_time import Duration, deadline, window_end, window_start
-from processors.rules.model import FIRST, PREVIOUS
+from processors.rules.model import FIRST, PREVIOUS, AbsenceStep
 from processors.rules.plan import FOREVER, AbsencePlan
 from processors.rules.run import Bound, Mark, Run, State, Trail, Wait
 from processors.timeline import LiveEvent, Position
@@ -123,16 +123,10 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
     passed, step = state.trail[:place], absence.step
     if step.is_looking_back:
         return _looking_back(run, absence, state, passed)
-    before = next((entry.event for entry in reversed(passed) if isinstance(entry, Bound)), None)
-    if before is None:
+    before = _anchor(PREVIOUS, passed, state.first)
+    span = None if before is None else _stretch(run, step, passed, state.first, before)
+    if before is None or span is None:
         return []
-    span = _Span(before.at, -FOREVER, 0, None, 0, frozenset())
-    if step.duration is not None:
-        anchor = _anchor(step.anchor, passed, state.first)
-        if anchor is None:
-            return []
-        end, over = run.after(anchor, step.duration)
-        span = _Span(anchor.at, -FOREVER, end, None, over, _roots(step.anchor, passed, state.first))
     if step.until is None:
         return [span]
     if absence.until is not None:
@@ -142,6 +136,17 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
         return []
     next_only = _Span(before.at, -FOREVER, 0, _behind(following), following.line.occurred_at, frozenset())
     return [next_only] if step.duration is None else [span, next_only]
+
+
+def _stretch(run: Run, step: AbsenceStep, passed: Trail, first: LiveEvent | None, before: LiveEvent) -> _Span | None:
+    """The span of `for: D after NAME`, empty without it; None if NAME was not bound."""
+    if step.duration is None:
+        return _Span(before.at, -FOREVER, 0, None, 0, frozenset())
+    anchor = _anchor(step.anchor, passed, first)
+    if anchor is None:
+        return None
+    end, over = run.after(anchor, step.duration)
+    return _Span(anchor.at, -FOREVER, end, None, over, _roots(step.anchor, passed, first))
 
 
 def _behind(event: LiveEvent) -> Position:
@@ -230,4 +235,6 @@ def _wait(absence: AbsencePlan, span: _Span) -> Wait:
     until = span.until[0] if span.until is not None else 0
     settles = absence.source.settles_ms
     end = max(span.end, until)
-    return Wait(max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms, absence)
+    return Wait(
+        max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms, absence
+    )
