@@ -131,7 +131,7 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
         return [span]
     if absence.until is not None:
         return [_until(run, absence.until, state, place, span)]
-    following = next((event for event in run.live if event.at > before.at), None)
+    following = next((event for event in run.live if event.at > before.at and _counts(run, absence, event)), None)
     if following is None:
         return []
     next_only = _Span(before.at, -FOREVER, 0, _behind(following), following.line.occurred_at, frozenset())
@@ -147,6 +147,11 @@ def _stretch(run: Run, step: AbsenceStep, passed: Trail, first: LiveEvent | None
         return None
     end, over = run.after(anchor, step.duration)
     return _Span(anchor.at, -FOREVER, end, None, over, _roots(step.anchor, passed, first))
+
+
+def _counts(run: Run, absence: AbsencePlan, event: LiveEvent) -> bool:
+    """Whether an event can be the next one: seeking help brings no match about, but may be what is absent."""
+    return event.line.type not in run.plan.never or event.line.type in absence.choice.by_type
 
 
 def _behind(event: LiveEvent) -> Position:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from processors.civil_time import Calendar, day_start
 from processors.events import EventType
 from processors.rules.check import Deployment
-from processors.rules.conditions import Condition, compile_condition
+from processors.rules.conditions import BEFORE, Condition, compile_condition
 from processors.rules.limits import span_ms, step_ms
 from processors.rules.model import (
     ANY_TYPE,
@@ -90,6 +90,7 @@ class _Compiler:
             nodes=nodes,
             windows=self.windows,
             sees=self.sees,
+            never=self.never,
             lists=frozenset(_lists(rule.steps)),
             is_narrow=rule.repeats is not None or _is_narrow(rule),
             needs=tuple(frozenset(types) for node in nodes for types in _needs(node)),
@@ -173,13 +174,14 @@ class _Compiler:
         self, members: tuple[Member, ...], where: Where | None, step: Binding | str, *, is_list: bool, is_positive: bool
     ) -> Choice:
         listed: list[tuple[str, Alternative]] = []
+        never = self.never if is_positive else frozenset[str]()
         for place, member in enumerate(members):
             name = step if isinstance(step, str) else name_of(step, member)
             own = name if not isinstance(step, str) and (member.name or step.name) else None
-            guards = tuple(self._guard(each, own, is_list) for each in (member.where, where) if each is not None)
+            wheres = [each for each in (member.where, where) if each is not None]
+            guards = tuple(self._guard(each, own, is_list, never) for each in wheres)
             listed.append((member.type, Alternative(place, name, guards)))
         types = {wanted for wanted, _ in listed} - {ANY_TYPE}
-        never = self.never if is_positive else frozenset[str]()
         return Choice(
             {each: tuple(a for wanted, a in listed if _speaks_for(wanted, each, never)) for each in types},
             tuple(a for wanted, a in listed if wanted == ANY_TYPE),
@@ -187,11 +189,11 @@ class _Compiler:
             len(members),
         )
 
-    def _guard(self, where: Where, own: str | None, is_list: bool) -> Guard:
+    def _guard(self, where: Where, own: str | None, is_list: bool, hidden: frozenset[str]) -> Guard:
         condition = compile_condition(where.source)
         assert isinstance(condition, Condition), "checked before"
-        read = condition.roots & (self.names | {"before"})
-        return Guard(condition, not read, own if own in read else None, is_list, "before" in read)
+        read = condition.roots & (self.names | {BEFORE})
+        return Guard(condition, not read, own if own in read else None, is_list, BEFORE in read, hidden)
 
     def _source(self, types: Iterable[str], order: int) -> Source:
         entries = list(self._entries(frozenset(types)))

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from processors.civil_time import Duration, window_of
-from processors.rules.conditions import Condition, Fields, Names, Verdict, evaluate
+from processors.rules.conditions import BEFORE, Condition, Fields, Names, Verdict, evaluate
 from processors.rules.model import FIRST, PREVIOUS, Window
 from processors.rules.plan import FOREVER, AbsencePlan, Alternative, Choice, Guard, Plan, Source
 from processors.timeline import LiveEvent
@@ -285,8 +285,8 @@ class Run:
             before = names.get(guard.own_name, ())
             earlier = before if isinstance(before, tuple) else ()
             names[guard.own_name] = (*earlier, event) if guard.is_list else event
-        if guard.reads_before and place > 0:
-            names["before"] = self.live[place - 1]
+        if guard.reads_before and place > 0 and self.live[place - 1].line.type not in guard.hidden:
+            names[BEFORE] = self.live[place - 1]
         return names
 
 
