@@ -23,6 +23,7 @@ from processors.rules.model import (
     CountStep,
     EventStep,
     GroupStep,
+    How,
     Member,
     Repetition,
     Rule,
@@ -90,6 +91,7 @@ class _Compiler:
             nodes=nodes,
             windows=self.windows,
             sees=self.sees,
+            is_forking=any(_forks(step) for step in walk(rule.steps)),
             never=self.never,
             lists=frozenset(_lists(rule.steps)),
             is_narrow=rule.repeats is not None or _is_narrow(rule),
@@ -243,6 +245,11 @@ def _lists(steps: Iterable[Step], *, is_inside: bool = False) -> Iterable[str]:
             yield from _lists(step.steps, is_inside=is_inside or step.repetition.most != 1)
         elif isinstance(step, Binding) and (is_inside or step.is_many):
             yield from own_names(step)
+
+
+def _forks(step: Step) -> bool:
+    is_each = isinstance(step, EventStep) and step.is_each
+    return is_each or (isinstance(step, EventStep | GroupStep) and step.repetition.how is How.EACH)
 
 
 def _repeats(step: Step) -> bool:

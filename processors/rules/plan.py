@@ -64,6 +64,7 @@ class Choice:
     Attributes:
         by_type: alternatives of the types named.
         others: alternatives of every other type (from `"*"`).
+        is_forking: whether one run can end in several matches.
         never: types that `others` does not speak for.
         size: how many members there are.
     """
@@ -192,6 +193,7 @@ class Plan:
         nodes: its steps.
         windows: by order, the window of each step; for absences until an optional step that is missing.
         sees: types of its timeline; None: all.
+        is_forking: whether one run can end in several matches.
         never: types that bring no match about.
         lists: names that conditions see as lists.
         is_narrow: whether other events than those it speaks of make a difference to it, so that its
@@ -212,6 +214,7 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     windows: Mapping[int, Window | None]
     sees: frozenset[str] | None
+    is_forking: bool
     never: frozenset[str]
     lists: frozenset[str]
     is_narrow: bool

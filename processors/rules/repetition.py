@@ -118,7 +118,7 @@ class Round:
         What fits both goes to the rest, unless the rest then cannot be bound; while it still may,
         the other way is right only once that has passed.
         """
-        leaving = self.rest.at(run, left, place) if self._may_end else None
+        leaving = self._leave(run, left, place)
         if leaving is not None and leaving.complete:
             return leaving
         taking = self._take(run, state, left, place)
@@ -129,6 +129,14 @@ class Round:
         if leaving is not None:
             return with_waits(taking, leaving.opens)
         return taking
+
+    def _leave(self, run: Run, left: State, place: int) -> Ends | None:
+        """What comes of the rest if it begins with the event at `place`; None if it may not, or cannot.
+
+        Where the rest forks, it does so from that event on: it is not only what begins with it.
+        """
+        leaving = self.rest.at(run, left, place) if self._may_end else None
+        return self.rest.go(run, left) if leaving is not None and run.plan.is_forking else leaving
 
     def _take(self, run: Run, state: State, left: State, place: int) -> Ends | _Taken | None:
         """A round that begins with the event at `place`; None if none does."""
@@ -162,7 +170,7 @@ class Round:
         for here in range(place + 1, len(run.live) if reached is None else reached.next):
             if self._stops(run, left, here):
                 return self.rest.go(run, left) if self._may_end else FAILED
-            leaving = self.rest.at(run, left, here) if self._may_end else None
+            leaving = self._leave(run, left, here)
             if leaving is None:
                 continue
             is_taken = reached is not None and reached.binds(run.live[here])

@@ -100,8 +100,6 @@ class One(Node):
             return None
         if run.live[place].line.occurred_at >= run.limit(state, self.plan.window, state.last).end:
             return None
-        if self.plan.is_each and run.fit(self.plan.choice, place, state) is not None:
-            return self.search(run, state._replace(next=place), rest)
         return self._take(run, state, place, rest)
 
     def _take(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
