@@ -184,7 +184,7 @@ def _concerned(  # noqa: PLR0913, PLR0917 - as `decide`
         earliest = news.occurred_at + rules.delay_ms[name]
         if name in names:
             continue
-        if earliest <= now:
+        if earliest <= now or not rules.delay_ms[name]:  # the clock of all feeds may be behind this event
             names.append(name)
         elif earliest < agenda.get(name, FOREVER):
             agenda = {**agenda, name: earliest}
