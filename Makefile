@@ -1,7 +1,7 @@
 # Everything a newcomer runs. Needs Python 3.11 and make; all else goes into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev packages demo test check bench docs lock clean
+.PHONY: help setup setup-dev packages demo test check bench mutants docs lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -11,6 +11,8 @@ MONTHS ?= 12
 SEED ?= 7
 ONCE ?=
 JSON ?=
+COUNT ?= 300
+JOBS ?= $(shell nproc)
 
 HISTORY := .headwater/history
 HISTORY_MADE := .headwater/history-$(PERSONS)-$(MONTHS)-$(SEED).made
@@ -20,6 +22,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables of demo: PERSONS=$(PERSONS) MONTHS=$(MONTHS) SEED=$(SEED) ONCE=1 JSON=FILE"
+	@echo "  variables of mutants: COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS)"
 
 setup: .venv/.installed ## Installs the platform into .venv, every archive checked against requirements.lock
 
@@ -65,6 +68,9 @@ check: setup-dev ## Style, types and layers
 
 bench: setup-dev ## Measures throughput; writes bench/results.json
 	$(BIN)/python -m bench
+
+mutants: setup-dev ## Puts COUNT small slips into the rules, one at a time; the tests must notice 85%
+	$(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
 
 docs: ## Lists the pages of the documentation
 	@find docs -name '*.md' | sort | while read -r page; do printf '%-50s %s\n' "$$page" "$$(grep -m 1 '^# ' "$$page" | cut -c 3-)"; done

@@ -14,7 +14,7 @@ from processors.rules.explanation import BoundStep, Fact, Read, Refusal, Sought,
 from processors.rules.expressions import FIRST_OF, LAST_OF, PLACES, Path
 from processors.rules.model import GroupStep, Step, walk
 from processors.rules.plan import AbsencePlan, AllPlan, CountPlan, GroupPlan, NodePlan, OnePlan, RepeatPlan
-from processors.rules.run import Attempt, Bound, Limit, Rejection, Run, State, Tight
+from processors.rules.run import Attempt, Bound, Limit, Rejection, Run, State, Tight, Wait, waiting
 from processors.timeline import LiveEvent
 
 Leaf = OnePlan | AllPlan | CountPlan
@@ -74,6 +74,13 @@ def sought(run: Run, attempt: Attempt) -> Sought | None:
         counts_from=node.step.within.anchor if is_closed and node.step.within is not None else None,
         too_late=_too_late(run, binding, attempt) if attempt.event is None and not is_closed else None,
     )
+
+
+def last_wait(run: Run, attempt: Attempt) -> Wait | None:
+    """What has to pass before the step a run was stuck at can bind nothing any more."""
+    if attempt.order is None:
+        return None
+    return waiting(attempt.limit, dict(_by_order(run.plan.nodes))[attempt.order].source)
 
 
 def _types(binding: Leaf, state: State) -> tuple[str, ...]:

@@ -166,6 +166,7 @@ class Sought:
         needed, found: how many events (or rounds) it needs and had, where that is more than one.
         end: first instant outside its window; None: it has no window.
         counts_from: name its window counts from, if that is not bound, so that nothing can fit.
+        is_over: nothing can be bound any more; a run that is open all the same is so by an earlier step.
         too_late: the first event that would fit but lies outside.
     """
 
@@ -178,6 +179,7 @@ class Sought:
     found: int = 0
     end: int | None = None
     counts_from: str | None = None
+    is_over: bool = False
     too_late: Fact | None = None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from processors.civil_time import window_end
 from processors.decisions import DecisionKind
 from processors.rules.absences import Contradiction, conclude
-from processors.rules.attempts import bound_steps, fact, refused, sought
+from processors.rules.attempts import bound_steps, fact, last_wait, refused, sought
 from processors.rules.conditions import Fields
 from processors.rules.decide import Claim, Family, suppresses
 from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status, moment
@@ -196,13 +196,16 @@ class Inquiry:
     def _unfinished(self, run: Run, attempt: Attempt, ends: Ends) -> RunReport:
         """The furthest step it reached, and the one it could not bind."""
         pending = self._pending(ends.opens)
-        failed = refused(run, attempt)
+        failed, wait = refused(run, attempt), last_wait(run, attempt)
         run.attempt = None
+        needed = sought(run, attempt)
+        if needed is not None and wait is not None:
+            needed = replace(needed, is_over=attempt.event is not None or self.family.is_over(wait))
         return RunReport(
             status=Status.OPEN if pending else Status.BROKEN,
             steps=bound_steps(attempt.state),
             pending=pending,
-            sought=sought(run, attempt),
+            sought=needed,
             stopped_by=None if attempt.event is None else fact(attempt.event),
             refusals=failed,
         )

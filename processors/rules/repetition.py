@@ -169,7 +169,10 @@ class Round:
         """
         for here in range(place + 1, len(run.live) if reached is None else reached.next):
             if self._stops(run, left, here):
-                return self.rest.go(run, left) if self._may_end else FAILED
+                if self._may_end:
+                    return self.rest.go(run, left)
+                run.stuck(left, self.repeat.order, event=run.live[here])
+                return FAILED
             leaving = self._leave(run, left, here)
             if leaving is None:
                 continue

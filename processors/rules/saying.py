@@ -222,6 +222,8 @@ class _Teller:
             yield self.say("stopped_by", event=self._event(run.stopped_by))
         if run.sought is not None and run.sought.too_late is not None:
             yield self.say("too_late", event=self._event(run.sought.too_late))
+        if run.status is Status.OPEN and run.sought is not None and run.sought.is_over:
+            yield self.say("earlier_step")
         if run.status is Status.BROKEN:
             yield self.say("ended" if run.stopped_by is None else "ended_stopped")
         for pending in run.pending:
@@ -245,7 +247,7 @@ class _Teller:
         assert sought is not None
         types = self._types(sought.types, sought.is_all)
         is_all = sought.is_all and len(sought.types) > 1
-        if run.status is Status.OPEN:
+        if not sought.is_over:
             plain, limited = ("seeks_all", "seeks_all_until") if is_all else ("seeks", "seeks_until")
         else:
             plain, limited = ("sought_all", "sought_all_until") if is_all else ("sought", "sought_until")

@@ -29,7 +29,7 @@ from processors.rules.explanation import (
 from processors.rules.inquiry import Inquiry
 from processors.rules.limits import durations
 from processors.rules.match import Candidate, find, way_of
-from processors.rules.model import ANY_TYPE, Runs
+from processors.rules.model import ANY_TYPE, Runs, name_of
 from processors.rules.plan import CountPlan, Plan
 from processors.rules.ruleset import RuleSet
 from processors.rules.run import Attempt, Ends, Rejection, Run, State
@@ -128,10 +128,17 @@ def _runs(inquiry: Inquiry, plan: Plan, live: Sequence[LiveEvent]) -> tuple[list
         if ends is None:
             rejected.extend(attempt.rejected)
             continue
-        runs.extend(inquiry.reports(run, attempt, ends, candidates.get(event.root, ())))
+        reports = inquiry.reports(run, attempt, ends, candidates.get(event.root, ()))
+        runs.extend(each if each.steps else _opened(plan, each, event) for each in reports)
         if plan.rule.runs is Runs.FIRST_ONLY:
             break
     return runs, rejected
+
+
+def _opened(plan: Plan, report: RunReport, event: LiveEvent) -> RunReport:
+    """A run that ended with its first step: what is known of it is the event that opened it."""
+    step = leaf(plan.nodes[0]).step
+    return replace(report, steps=(BoundStep(name_of(step, step.members[0]), (fact(event),)),))
 
 
 def _attempts(

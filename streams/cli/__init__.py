@@ -22,6 +22,7 @@ from streams.cli.simulate import simulate
 from streams.cli.topics import topics
 from streams.cli.up import up
 from streams.cli.verify import verify
+from streams.cli.why import why_command
 from streams.errors import Unreachable, UserError
 
 
@@ -44,6 +45,7 @@ app.command()(up)
 app.add_typer(broker.app, name="broker")
 app.command()(simulate)
 app.add_typer(contracts.app, name="contracts")
+rules.app.command("why")(why_command)
 app.add_typer(rules.app, name="rules")
 app.command()(topics)
 app.command()(publish)

@@ -1,4 +1,4 @@
-"""One module per stage: intake, correlate, plan, deliver; and the worker that runs them.
+"""One module per stage: intake, correlate, households, plan, deliver; and the worker that runs them.
 
 A stage is a `Task` per input partition: decode, one pure call into `processors`, records to send.
 """

@@ -84,14 +84,11 @@ class Binder:
         if isinstance(item, RoundOver) or (isinstance(item, Ahead) and item.part.kind == "absent"):
             return self.begins(rest, state, at)
         if isinstance(item, Ahead) and item.part.is_repetition:
-            item = self._start(item, state)
+            item = self._start(item, replace(state, seen=at - 1))
         if isinstance(item, Going):
             if item.count != item.part.high and self.begins(self._round(item, state), state, at):
                 return True
             return item.is_enough and self.begins(rest, state, at)
-        silent = self._silence(item.part, self._limits(item, state), state)
-        if silent is not None:
-            return self.begins(rest, silent, at)
         return self._opens(item.part, self._limits(item, state), state, at)
 
     # Repetitions
@@ -102,15 +99,17 @@ class Binder:
             return self.ways(rest, state)
         ended = self._missing(going, state) if going.count == 0 else state
         is_each = going.part.raw.get("how") == "each"
-        for at in range(state.at + 1, len(self.events)):
+        for at in range(state.next, len(self.events)):
+            if not self._is_allowed(self._round_limits(going, state), state, at):
+                return self.ways(rest, replace(ended, seen=at - 1)) if going.is_enough else []
             fits = self.begins(self._round(going, state), state, at)
             if going.is_enough and self.begins(rest, ended, at):
-                found = self.ways(rest, ended)
-                if found or not fits:
+                found = self.ways(rest, replace(ended, seen=at - 1))
+                if not fits or any(way.has(at) for way in found):
                     return found
             if fits:
                 shorter = self.ways(rest, ended) if is_each and going.is_enough else []
-                return shorter + self._one_more(going, rest, state, ended)
+                return shorter + self._one_more(going, rest, replace(state, seen=at - 1), ended)
         return self.ways(rest, ended) if going.is_enough else []
 
     def _one_more(self, going: Going, rest: Row, state: State, ended: State) -> list[State]:
@@ -120,7 +119,8 @@ class Binder:
         found = self.ways((*items, RoundOver(going, ended), further, *rest), state)
         if found or not going.is_enough or self.ways(items, state):
             return found
-        return self.ways(rest, ended)
+        at = next((at for at in range(state.next + 1, len(self.events)) if self.begins(rest, ended, at)), 0)
+        return self.ways(rest, replace(ended, seen=at - 1) if at else ended)
 
     def _after_round(self, over: RoundOver, further: Row, state: State) -> list[State]:
         """Goes on, unless the rest already began inside the round: then the repetition ended before it."""
@@ -128,21 +128,25 @@ class Binder:
         places = [one.place for one in state.bound[len(over.ended.bound) :]]
         for at in range(places[0], places[-1] + 1) if over.going.is_enough else ():
             if self.begins(rest, over.ended, at):
-                found = self.ways(rest, over.ended)
-                if found or at not in places:
+                found = self.ways(rest, replace(over.ended, seen=at - 1))
+                if at not in places or any(way.has(at) for way in found):
                     return found
         return self.ways(further, _closed(over, state))
 
     def _round(self, going: Going, state: State) -> Row:
         """What one round has to bind."""
-        limits = going.limits
-        if going.count and "max_gap" in going.part.raw:
-            last = self.events[state.at].occurred_at
-            edge = end_after(last, civil.length(going.part.raw["max_gap"]), self.place)
-            limits = (*limits, Gap(edge, len(state.bound)))
+        limits = self._round_limits(going, state)
         if going.part.kind == "group":
             return tuple(Ahead(part, limits) for part in going.part.steps)
         return (Ahead(going.part.once(), limits),)
+
+    def _round_limits(self, going: Going, state: State) -> Limits:
+        """The limits of one round; what one of them forbids it forbids for good: the repetition is broken off."""
+        if not going.count or "max_gap" not in going.part.raw:
+            return going.limits
+        last = self.events[state.at].occurred_at
+        edge = end_after(last, civil.length(going.part.raw["max_gap"]), self.place)
+        return (*going.limits, Gap(edge, len(state.bound)))
 
     def _start(self, item: Ahead, state: State) -> Going:
         raw, limits = item.part.raw, self._limits(item, state)
@@ -150,12 +154,15 @@ class Binder:
             limits = (*limits, InRow(len(state.bound)))
         if "stop_at" in raw:
             stop = {"type": raw["stop_at"]} if isinstance(raw["stop_at"], str) else raw["stop_at"]
-            places = (at for at in range(state.at + 1, len(self.events)) if self.is_one_of(stop, state, at))
+            places = (at for at in range(state.next, len(self.events)) if self.is_one_of(stop, state, at))
             limits = (*limits, Before(next(places, len(self.events))))
         return Going(item.part, limits, 0)
 
     def _missing(self, going: Going, state: State) -> State:
-        """The optional step is not there; when its window ends matters to an absence until it."""
+        """The optional step is not there; when its window ends matters to an absence until it.
+
+        A step whose window counts from a name that is not bound could never come: nothing to wait for.
+        """
         ends = [end for limit in going.limits if (end := limit.end(state, self.events))]
         first: Edge | None = min(ends, key=lambda edge: edge.at, default=None)
         return replace(state, missing=(*state.missing, (going.part.path, first)))
@@ -185,7 +192,7 @@ class Binder:
         if silent is not None:
             return [silent]
         found: list[State] = []
-        for at in range(state.at + 1, len(self.events)):
+        for at in range(state.next, len(self.events)):
             if part.kind == "at_least":
                 found += self._group_from(part, limits, state, at)
             else:
@@ -204,7 +211,7 @@ class Binder:
     def _all_of(self, part: Part, limits: Limits, state: State) -> list[State]:
         """In order, each event to the first listed member that fits and is free."""
         free = list(part.members)
-        for at in range(state.at + 1, len(self.events)):
+        for at in range(state.next, len(self.events)):
             member = next((m for m in free if self._fits(m, part, limits, state, at)), None)
             if member:
                 free.remove(member)
@@ -245,7 +252,7 @@ class Binder:
         if not edges:
             return None
         edge = min(edges, key=lambda one: one.at)
-        for at in range(state.at + 1, len(self.events)):
+        for at in range(state.next, len(self.events)):
             if self._fitting(part, limits, state, at) and is_before_end(self.events[at].occurred_at, edge):
                 return None
         return replace(state, deadlines=(*state.deadlines, edge.at))

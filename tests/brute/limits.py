@@ -42,7 +42,8 @@ class Check:
 class State:
     """A run on its way.
 
-    `at` is the place of the last event bound, at first the one before the opening event.
+    `at` is the place of the last event bound, at first the one before the opening event; `seen` of the last one that
+    went by while a repetition could still go on, and that the step after it never looks at.
     `missing` says which optional steps are not there and when their windows end (None: never).
     """
 
@@ -51,10 +52,20 @@ class State:
     checks: tuple[Check, ...] = ()
     deadlines: tuple[int, ...] = ()
     missing: tuple[tuple[tuple[int, ...], Edge | None], ...] = ()
+    seen: int = -1
+
+    @property
+    def next(self) -> int:
+        """The place of the first event that may be bound next."""
+        return max(self.at, self.seen) + 1
 
     def bind(self, place: int, name: str, path: tuple[int, ...]) -> State:
         """With one more event."""
         return replace(self, at=place, bound=(*self.bound, Bound(place, name, path)))
+
+    def has(self, place: int) -> bool:
+        """Whether the event at this place is bound."""
+        return any(one.place == place for one in self.bound)
 
     def places(self, name: str) -> list[int]:
         """Where the events of a name are."""
@@ -110,6 +121,9 @@ class Never(Limit):
 
     def allows(self, state: State, place: int, event: Event) -> bool:
         return False
+
+    def end(self, state: State, events: tuple[Event, ...]) -> Edge:
+        return Edge(0, is_inside=False)
 
 
 @dataclass(frozen=True)

@@ -54,12 +54,12 @@ def standing(rule: dict[str, Any], events: list[Event], began: int, place: Place
         place: Time zone and holidays.
     """
     seen = timeline(rule, events, place)
-    found = sorted(_candidates(rule, seen, began, place), key=lambda one: (one.match.completed_at, one.places))
+    found = sorted(_candidates(rule, seen, began, place), key=lambda one: (one.match.completed_at, one.opening))
     return {one.match for one in _reported(rule, _kept(rule, found, seen), place)}
 
 
 def _candidates(rule: dict[str, Any], seen: tuple[Event, ...], began: int, place: Place) -> list[Candidate]:
-    """Every match of every run."""
+    """Every match of every run; those of one run by growing length of its repetitions."""
     parts = reading.parts(rule["steps"])
     binder = Binder(seen, place, frozenset(reading.lists(parts)))
     steps = {part.path: part.raw for part in _flat(parts)}
@@ -115,7 +115,7 @@ def _longest(found: list[Candidate], seen: tuple[Event, ...]) -> list[Candidate]
         return seen[one.opening].occurred_at, seen[one.last].occurred_at
 
     kept: list[Candidate] = []
-    for one in sorted(found, key=lambda one: (times(one)[0] - times(one)[1], one.places)):
+    for one in sorted(found, key=lambda one: (times(one)[0] - times(one)[1], one.opening)):
         if all(times(one)[0] > times(other)[1] or times(one)[1] < times(other)[0] for other in kept):
             kept.append(one)
     return kept

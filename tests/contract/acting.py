@@ -126,7 +126,7 @@ class ActingBehaviour:
     def test_never_again_names_whom_it_is_about_and_nothing_else_does(self, store: Store, anna: Worker) -> None:
         store.apply([taken(2, anna)])
         store.act(SCOPE, anna, wish(2, "closed", "never-again"))
-        assert [item.action.persons for item in store.outbox(10)] == [("p1",)]
+        assert [item.action.persons for item in store.outbox(10)] == [("p1", "p2")]
 
     @pytest.mark.parametrize("scope", [Scope("other", ("a1",)), Scope("team", ("a2",)), Scope("team", ())])
     def test_what_is_not_a_users_does_not_exist_for_them(self, store: Store, anna: Worker, scope: Scope) -> None:

@@ -9,7 +9,7 @@ from processors.offers.model import OfferedSituation, OfferRecord, OfferState, R
 
 
 def situation(match: str) -> OfferedSituation:
-    bound = BoundEvent("loss", f"{match}-1", f"{match}-0", "job_lost", "employment", 10, 20)
+    bound = BoundEvent("loss", f"{match}-1", f"{match}-0", "job_lost", "employment", 10, 20, "p2")
     return OfferedSituation(match, "rule", 2, "Titel é", "p1", 10, "Somebody lost a job.", (bound,))
 
 

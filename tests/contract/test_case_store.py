@@ -285,7 +285,7 @@ class TestPostgres(DatabaseBehaviour):
         last_word = Wish(offer_id("h1", 1), 2, ActionKind.CLOSED, OutcomeCode.NEVER_AGAIN, 600)
         assert acting.act(Scope("team", ("a1",)), anna, last_word).result is ActResult.ACCEPTED
         withdrawal.join(30)
-        assert [item.action.persons for item in store.outbox(10)] == [("p1",)]
+        assert [item.action.persons for item in store.outbox(10)] == [("p1", "p2")]
         acting.close()
         deliver.close()
 

@@ -75,7 +75,7 @@ class Killer:
                 os.kill(pid, signal.SIGKILL)
                 self.kills.append((stage, total - done))
                 self._spared[stage] = time.monotonic() + self._dice.uniform(1, 5)
-            elif stage in ("plan", "deliver") and self._held.get(stage) != pid:
+            elif stage in ("households", "plan", "deliver") and self._held.get(stage) != pid:
                 os.kill(pid, signal.SIGSTOP)
                 self._held[stage] = pid
 

@@ -1,25 +1,37 @@
-"""Correlate, households and plan as plain objects over logs in memory: the composition root's own tasks, one partition each.
+"""Stages as plain objects over logs in memory: the composition root's own tasks, one partition each.
 
 The broker is real where a task reads its log on `open`; topics have names of their own there.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import orjson
+import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.decisions import Decision
+from processors.events import LifeEvent
 from processors.offers.model import OfferRecord, Situation
 from schemas.codec import Value
+from schemas.publishing import publish_heartbeat, publish_record
 from streams import composition, topics
 from streams.composition import Platform
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import Outgoing, Position
+from streams.register import open_register
+from streams.settings import Settings
+from streams.simulation.feeds import Heartbeat, read_feed
+from streams.simulation.town import Town, build
+from streams.stages import intake
 from streams.stages.task import Task
 
 INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "SITUATIONS", "OFFERS")
@@ -100,6 +112,80 @@ class Way:
 
     def _values(self, outgoing: list[Outgoing]) -> Iterator[Any]:
         return (self.codec.decode(out.value) for out in outgoing)
+
+
+def name_topics(bootstrap: str, patch: pytest.MonkeyPatch) -> None:
+    """Gives the internal topics names of one test's own, and makes them."""
+    tag = uuid.uuid4().hex[:12]
+    for name in INTERNAL:
+        patch.setattr(topics, name, f"{getattr(topics, name)}.{tag}")
+    make_topics(bootstrap, *(getattr(topics, name) for name in INTERNAL))
+
+
+def make_life(bootstrap: str, folder: Path) -> list[Record]:
+    """`life-events.v1` of a small town, one partition, made by the real intake day by day."""
+    build(Town(400, 12, 7), folder / "history")
+    platform = Platform(
+        Settings(kafka=bootstrap, data=folder, deployment=None, register_db=None, event_partitions=1, core_partitions=1)
+    )
+    with (
+        open_register(platform.settings, platform.deployment.default_area) as register,
+        (folder / "history" / "population.jsonl").open("rb") as lines,
+    ):
+        register.load_population(map(orjson.loads, lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intake, "MARK_EVERY_S", 0)
+        return list(run_intake(platform, folder / "history" / "feeds"))
+
+
+def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
+    with composition._BUILDERS["intake"](platform) as stage:
+        days = {feed: by_day(platform, feed, feeds) for feed in sorted(platform.deployment.contracts)}
+        tasks = {feed: stage.task(contract.topic, 0) for feed, contract in platform.deployment.contracts.items()}
+        for task in tasks.values():
+            task.open(Position(0, ""))
+        offset = now = 0
+        while days:
+            for feed in list(days):
+                chunk = next(days[feed], None)
+                if chunk is None:
+                    del days[feed]
+                    continue
+                for out in tasks[feed].process(chunk):
+                    if out.topic == topics.LIFE_EVENTS:
+                        value = platform.codec.decode(out.value)
+                        now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
+                        yield Record(out.topic, 0, offset, now, out.key, out.value)
+                        offset += 1
+
+
+def by_day(platform: Platform, feed: str, feeds: Path) -> Iterator[list[Record]]:
+    contract = platform.deployment.contracts[feed]
+    chunk: list[Record] = []
+    for offset, line in enumerate(read_feed(feeds / f"{feed}.jsonl")):
+        is_beat = isinstance(line, Heartbeat)
+        key, value, headers = (
+            publish_heartbeat(contract, platform.registry, line.ms)
+            if isinstance(line, Heartbeat)
+            else publish_record(contract, platform.registry, line)
+        )
+        chunk.append(Record(contract.topic, 0, offset, 0, key, value, headers))
+        if is_beat:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def decide(platform: Platform, life: Sequence[Record], at: Sequence[int]) -> list[Outgoing]:
+    """What correlate and households say, chunk by chunk."""
+    correlate, households = (new_task(platform, stage, Position(0, "")) for stage in ("correlate", "households"))
+    told: list[Outgoing] = []
+    for begin, end in pairwise(at):
+        said = correlate.process(life[begin:end])
+        now, heard = life[end - 1].timestamp, [out for out in said if out.topic == topics.HOUSEHOLD_EVENTS]
+        told += said + households.process([Record(o.topic, 0, 0, now, o.key, o.value) for o in heard])
+    return told
 
 
 def make_topics(bootstrap: str, *names: str) -> None:

@@ -7,30 +7,33 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from processors.decisions import DecisionKind
 from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
 from processors.offers.model import OfferState, Reason, Situation, SituationKind, SituationMark
 from schemas.attributes import encode_attributes
-from schemas.publishing import publish_heartbeat, publish_record
-from streams import composition, topics
+from streams import topics
 from streams.composition import Platform
 from streams.kafka.transactions import Outgoing, Position
-from streams.register import open_register
 from streams.settings import Settings
-from streams.simulation.feeds import Heartbeat, read_feed
-from streams.simulation.town import Town, build
-from streams.stages import intake
 from streams.stages.task import Task
-from tests.integration.stages_in_process import INTERNAL, Record, Way, make_topics, new_task, write
+from tests.integration.stages_in_process import (
+    Record,
+    Way,
+    decide,
+    make_life,
+    make_topics,
+    name_topics,
+    new_task,
+    write,
+)
 
 BEGIN = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
 DAY = 86_400_000
@@ -45,10 +48,7 @@ CLOCKS = ("feeds", "wall")
 @pytest.fixture
 def new_platform(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Platform]:
     """Makes platforms of one partition, on topics of this test's own."""
-    tag = uuid.uuid4().hex[:12]
-    for name in INTERNAL:
-        monkeypatch.setattr(topics, name, f"{getattr(topics, name)}.{tag}")
-    make_topics(kafka, *(getattr(topics, name) for name in INTERNAL))
+    name_topics(kafka, monkeypatch)
 
     def make(clock: str = "feeds") -> Platform:
         fixed = {"kafka": kafka, "data": tmp_path, "deployment": None, "case_db": None, "register_db": None}
@@ -227,58 +227,7 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_go_on(
 @pytest.fixture(scope="module")
 def life(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """`life-events.v1` of a small town, one partition, made by the real intake day by day."""
-    folder = tmp_path_factory.mktemp("town")
-    build(Town(400, 12, 7), folder / "history")
-    platform = Platform(
-        Settings(kafka=kafka, data=folder, deployment=None, register_db=None, event_partitions=1, core_partitions=1)
-    )
-    with (
-        open_register(platform.settings, platform.deployment.default_area) as register,
-        (folder / "history" / "population.jsonl").open("rb") as lines,
-    ):
-        register.load_population(map(orjson.loads, lines))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "MARK_EVERY_S", 0)
-        return list(run_intake(platform, folder / "history" / "feeds"))
-
-
-def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
-    with composition._BUILDERS["intake"](platform) as stage:
-        days = {feed: by_day(platform, feed, feeds) for feed in sorted(platform.deployment.contracts)}
-        tasks = {feed: stage.task(contract.topic, 0) for feed, contract in platform.deployment.contracts.items()}
-        for task in tasks.values():
-            task.open(Position(0, ""))
-        offset = now = 0
-        while days:
-            for feed in list(days):
-                chunk = next(days[feed], None)
-                if chunk is None:
-                    del days[feed]
-                    continue
-                for out in tasks[feed].process(chunk):
-                    if out.topic == topics.LIFE_EVENTS:
-                        value = platform.codec.decode(out.value)
-                        now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
-                        yield Record(out.topic, 0, offset, now, out.key, out.value)
-                        offset += 1
-
-
-def by_day(platform: Platform, feed: str, feeds: Path) -> Iterator[list[Record]]:
-    contract = platform.deployment.contracts[feed]
-    chunk: list[Record] = []
-    for offset, line in enumerate(read_feed(feeds / f"{feed}.jsonl")):
-        is_beat = isinstance(line, Heartbeat)
-        key, value, headers = (
-            publish_heartbeat(contract, platform.registry, line.ms)
-            if isinstance(line, Heartbeat)
-            else publish_record(contract, platform.registry, line)
-        )
-        chunk.append(Record(contract.topic, 0, offset, 0, key, value, headers))
-        if is_beat:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+    return make_life(kafka, tmp_path_factory.mktemp("town"))
 
 
 def news(platform: Platform, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
@@ -292,17 +241,6 @@ def cuts(dice: random.Random, length: int) -> list[int]:
 
 def process(task: Task, records: Sequence[Record], at: Sequence[int]) -> list[Outgoing]:
     return [out for begin, end in pairwise(at) for out in task.process(records[begin:end])]
-
-
-def decide(platform: Platform, life: Sequence[Record], at: Sequence[int]) -> list[Outgoing]:
-    """What correlate and households say, chunk by chunk."""
-    correlate, households = (new_task(platform, stage, Position(0, "")) for stage in ("correlate", "households"))
-    told: list[Outgoing] = []
-    for begin, end in pairwise(at):
-        said = correlate.process(life[begin:end])
-        now, heard = life[end - 1].timestamp, [out for out in said if out.topic == topics.HOUSEHOLD_EVENTS]
-        told += said + households.process([Record(o.topic, 0, 0, now, o.key, o.value) for o in heard])
-    return told
 
 
 @pytest.mark.parametrize("clock", CLOCKS)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
 from processors.offers.actions import ActionKind, OfferAction, OutcomeCode, action_id
 from processors.offers.model import (
@@ -39,12 +40,15 @@ policies = st.builds(
 
 
 def situation(kind: SituationKind, match: str, where: int, *, known: int, hold: int, replaces: str | None) -> Situation:
+    """About one person of the household, or about both."""
     household = f"h{where}"
+    bound = BoundEvent("step1", match, match, "moved", "agency", 0, 0)
+    events = tuple(dataclasses.replace(bound, person=f"p{where}-{n}") for n in range(2 if known % 3 == 0 else 0))
     return Situation(
         kind, match, "rule", 1, "Title", f"p{where}-{len(match) % 2}", household, f"a{where % 2}",
         completed_at=known * DAY_MS, known_at=known * DAY_MS, ripe_at=(known + hold) * DAY_MS,
         respond_by=(known + hold) * DAY_MS, replaces=replaces, services=(f"s{known % 3}",),
-        urgency=list(Urgency)[known % 3], lead=f"t{known % 2}", explanation=match,
+        urgency=list(Urgency)[known % 3], lead=f"t{known % 2}", explanation=match, events=events,
     )  # fmt: skip
 
 
@@ -340,8 +344,9 @@ def test_nobody_is_offered_anything_while_opted_out(policy: ContactPolicy, story
     records = play(policy, in_time(story))
     for record in {(each.offer, each.at): each for each in records}.values():
         for offered in record.situations if record.state is OfferState.OPEN else ():
-            said = [(each.at, each.kind) for each in words if each.person == offered.person and each.at <= record.at]
-            assert not said or max(said)[1] is ControlKind.OPT_IN
+            for person in offered.persons:
+                said = [(each.at, each.kind) for each in words if each.person == person and each.at <= record.at]
+                assert not said or max(said)[1] is ControlKind.OPT_IN
     for record in records:
         if record.reason is Reason.OPTED_OUT:
             assert any(each.at <= record.at for each in words)

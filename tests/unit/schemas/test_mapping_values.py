@@ -1,6 +1,7 @@
 """Values of a mapping at their edges: expressions that fail, ids that are none, any record at all."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def _contract(folder: Path, attribute: str, head: str = "id: id") -> Contract:
     loaded = load_contract(folder)
     assert isinstance(loaded, Contract), loaded
     return loaded
+
+
+def test_a_feed_begins_with_the_local_day_its_contract_names(tmp_path: Path):
+    assert _contract(tmp_path, "real").begins_ms is None
+    begins = _contract(tmp_path, "real", "id: id\nbegins: 2024-01-01").begins_ms
+    assert begins == int(datetime(2023, 12, 31, 23, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_every_fault_of_every_file_is_told_at_once(town):
     ("old", "new", "problem"),
     [
         ("settles_within: ", "settles_within: soon ", "is not a duration"),
+        ("version: 1\n", "version: 1\nbegins: once\n", "`begins` is not a date"),
         ("STRUCK: annulled", "STRUCK: struck", "`struck` is no change kind"),
         ("PETITION: eviction_claim_filed", "PETITION: eviction_claimed", "`events` has no `eviction_claimed`"),
         ("      amount: claim.amount", "      amounts: claim.amount", "has no attribute `amounts`"),

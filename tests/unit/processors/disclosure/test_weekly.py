@@ -100,8 +100,9 @@ def test_a_correction_into_another_week_counts_there_only():
     assert counts(fold, NEXT)["events", "moved", ALL] == (1, 1)
 
 
-def test_matches_count_while_they_stand_and_late_ones_never():
+def test_matches_count_while_they_stand_and_what_is_only_looked_at_never():
     fold = folded(decision("m1"), decision("m2"), decision("m3", DecisionKind.LATE))
+    fold.take(decision("m1", DecisionKind.REVIEW, START + 1))
     assert counts(fold)["situations", "rule", "hill"] == (2, 1)
     fold.take(decision("m2", DecisionKind.WITHDRAWN, START + 1))
     fold.take(decision("m2"))  # told again

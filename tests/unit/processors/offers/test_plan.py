@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
+from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
 from processors.offers.model import OfferRecord, Reason, Situation, SituationKind, SituationMark, Urgency
 from processors.offers.plan import PlanInput, advance
@@ -34,6 +37,14 @@ def control(kind: str, day: int, person: str = "p1") -> Control:
 
 def mark(day: int, source: int = 0, sources: int = 1) -> SituationMark:
     return SituationMark(source, sources, day * DAY_MS)
+
+
+def both(match: str) -> Situation:
+    """A situation that rests on what two members of the household lived through."""
+    lived = [
+        BoundEvent(step, step, step, "moved", "agency", 0, 0, person) for step, person in (("a", "p1"), ("b", "p2"))
+    ]
+    return matched(match, 0, person="p2", events=tuple(lived))
 
 
 def play(*inputs: PlanInput, policy: ContactPolicy = POLICY) -> list[OfferRecord]:
@@ -254,3 +265,20 @@ def test_snapshot_keeps_policy_and_controls() -> None:
     stricter = dataclasses.replace(POLICY, cap_offers=1)
     state, _ = advance(POLICY, PartitionState(), [stricter, control("opt-out", 1), mark(2)])
     assert PartitionState.restore(state.snapshot()) == state
+
+
+@pytest.mark.parametrize("person", ["p1", "p2"])
+def test_the_word_of_anybody_a_situation_is_about_closes_its_offer_and_blocks_the_next(person: str) -> None:
+    assert told(both("m"), mark(11), control("opt-out", 12, person), mark(12), both("n"), mark(30)) == [
+        (10, "open", 1, "", "m", "m"),
+        (12, "withdrawn", 2, "opted-out", "", "m"),
+        (12, "suppressed", 0, "opted-out", "n", "n"),
+    ]
+
+
+def test_of_two_situations_only_that_about_whoever_opted_out_leaves() -> None:
+    state, records = advance(
+        POLICY, PartitionState(), [both("m"), matched("n", 0), mark(11), control("opt-out", 12, "p2")]
+    )
+    _, after = advance(POLICY, PartitionState.restore(state.snapshot()), [mark(13)])
+    assert [each.match for each in [*records, *after][-1].situations] == ["n"]

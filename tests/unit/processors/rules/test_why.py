@@ -121,6 +121,13 @@ def test_an_absence_that_fires_again_is_contradicted_before_its_first_time() -> 
     assert [(each.status, each.fires) for each in fired] == [(Status.MATCHED, 1), (Status.MATCHED, 2)]
 
 
+def test_an_absence_that_the_rule_has_no_time_for() -> None:
+    rule = "within: 4 days\nsteps:\n  - {when: a, as: x}\n  - {absent: c, for: 5 days after x, again: true}"
+    (run,) = runs_of(rule, "01-01 a", "02-01")
+    assert (run.status, ids(run)) == (Status.BROKEN, ["a0"])
+    assert run.absence is not None
+
+
 def test_an_absence_that_counts_from_a_step_that_is_missing() -> None:
     rule = """
     - {when: a}

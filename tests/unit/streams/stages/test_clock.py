@@ -55,6 +55,25 @@ def test_heard_is_a_value_that_later_marks_do_not_change() -> None:
     assert dict(before.feeds) == {"a": 10}
 
 
+def test_a_feed_is_known_from_where_the_last_of_its_partitions_began() -> None:
+    clock = feeds("a", "b")
+    clock.mark(Mark("a", 0, 2, 90, 10))
+    assert dict(clock.heard.began) == {}
+    clock.mark(Mark("a", 1, 2, 90, 30))
+    clock.mark(Mark("b", 0, 1, 90))
+    assert dict(clock.heard.began) == {"a": 30}, "nobody said from when on `b` is complete"
+    clock.mark(Mark("a", 1, 2, 90, 20))
+    assert dict(clock.heard.began) == {"a": 20}, "the contract says more than it did"
+
+
+def test_the_newest_marks_alone_give_the_clock_that_all_of_them_gave() -> None:
+    whole, compacted = feeds("a"), feeds("a")
+    for heard in (10, 20, 30):
+        whole.mark(Mark("a", 0, 1, heard, 5))
+    compacted.mark(Mark("a", 0, 1, 30, 5))
+    assert (whole.heard, whole.now) == (compacted.heard, compacted.now)
+
+
 def test_the_feeds_clock_asks_no_machine() -> None:
     clock = feeds("a")
     clock.append(70)
