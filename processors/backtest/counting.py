@@ -150,14 +150,14 @@ def merge_cells(into: dict[Key, Cell], cells: Mapping[Key, Cell]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Watched:
     """A person (or household) as a back-test sees it: the timeline and the matches that stand."""
 
     timeline: Timeline
     matches: tuple[Decision, ...]
 
 
-def count(question: Question, subject: Subject, counts: Counts) -> None:
+def count(question: Question, subject: Watched, counts: Counts) -> None:
     """Adds the matches of a subject, and how they relate to its crises.
 
     Args:
@@ -171,7 +171,7 @@ def count(question: Question, subject: Subject, counts: Counts) -> None:
         _crises(question, subject, counts)
 
 
-def _match(question: Question, subject: Subject, match: Decision, counts: Counts) -> None:
+def _match(question: Question, subject: Watched, match: Decision, counts: Counts) -> None:
     rule = rule_of(match)
     own, contributor = counts.of(rule), _contributor(match)
     month = month_of(match.completed_at, question.calendar)
@@ -203,7 +203,7 @@ def month_of(moment: int, calendar: Calendar) -> str:
 
 def _contributor(match: Decision) -> tuple[str, str]:
     """Person and household; who has no known household is one of their own."""
-    return match.person, match.household or match.person
+    return match.person or match.household, match.household or match.person
 
 
 def _cell(cells: dict[Key, Cell], key: Key, most: int) -> Cell:
@@ -213,7 +213,7 @@ def _cell(cells: dict[Key, Cell], key: Key, most: int) -> Cell:
     return found
 
 
-def _opening(question: Question, subject: Subject, match: Decision) -> Mapping[str, Attribute]:
+def _opening(question: Question, subject: Watched, match: Decision) -> Mapping[str, Attribute]:
     """Attributes of the event that opened the match, if a key asks for them."""
     if not question.needs_attributes:
         return {}
@@ -245,7 +245,7 @@ def _work_day(moment: int, calendar: Calendar) -> int:
     return day.toordinal()
 
 
-def _crises(question: Question, subject: Subject, counts: Counts) -> None:
+def _crises(question: Question, subject: Watched, counts: Counts) -> None:
     live = subject.timeline.live
     for rule, types in question.crises.items():
         crises = [event for event in live if event.line.type in types]
