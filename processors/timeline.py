@@ -361,21 +361,3 @@ def _line(parts: list[Any]) -> LifeEvent:
     parts[11] = ChangeKind(parts[11])
     parts[14] = parts[14].encode("latin-1")
     return LifeEvent(*parts)
-
-
-def timeline_of(lines: Iterable[LifeEvent]) -> Timeline:
-    """The timeline that `apply` builds from these lines one by one, in order of their arrival.
-
-    Args:
-        lines: all lines of one subject, in any order.
-    """
-    arrived = sorted(lines, key=lambda line: line.arrival)
-    by_id: dict[str, LifeEvent] = {}
-    for line in arrived:
-        by_id.setdefault(line.id, line)
-    if len(by_id) <= MOST_LINES:
-        return Timeline(tuple(sorted(by_id.values(), key=position)))
-    timeline = EMPTY
-    for line in arrived:
-        timeline, _ = apply(timeline, line)
-    return timeline

@@ -127,9 +127,9 @@ class TeamFindings:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Persons found by the new and the old version of a rule; all None when one number is too small."""
+    """Persons found by the new and the old version of a rule (`name/version`); None when one number is too small."""
 
-    rule: str
+    new: str
     old: str
     both: Shown
     only_new: Shown
@@ -273,21 +273,22 @@ def _load(proposals: int, policy: DisclosurePolicy) -> Shown:
     return rounded(proposals, policy.round_to) if proposals >= policy.least else None
 
 
-def difference(rule: str, old: str, counts: Counts, policy: DisclosurePolicy) -> Difference:
+def difference(name: str, new: str, old: str, counts: Counts, policy: DisclosurePolicy) -> Difference:
     """What may be shown of two versions: all three parts, or none.
 
     The new version's own matches are shown beside it. A part left out could be worked out from the others.
 
     Args:
-        rule, old: names on both sides.
+        name: of the new rule.
+        new, old: what is compared, `name/version`.
         counts: of the back-test.
         policy: how strictly.
     """
-    cells = {found: counts.difference.get((rule, found.value), _none(policy)) for found in Found}
+    cells = {found: counts.difference.get((name, found.value), _none(policy)) for found in Found}
     moved = [cells[found] for found in (Found.EARLIER, Found.SAME_DAY, Found.LATER)]
     parts = [together(moved), cells[Found.ONLY_NEW], cells[Found.ONLY_OLD]]
     is_open = all(part.is_open(policy.least) for part in parts)
     is_split = is_open and all(cell.is_open(policy.least) for cell in moved)
     both, only_new, only_old = (_shown(part, policy) if is_open else None for part in parts)
     earlier, same_day, later = (_shown(cell, policy) if is_split else None for cell in moved)
-    return Difference(rule, old, both, only_new, only_old, earlier, same_day, later)
+    return Difference(new, old, both, only_new, only_old, earlier, same_day, later)

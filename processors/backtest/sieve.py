@@ -79,8 +79,7 @@ class _Fitting:
         line = LifeEvent("", kind, "", "", "", "", "", 0, 0, 0, attributes=attributes)
         event, fields = LiveEvent("", line, position(line)), Fields(self._decode, self._calendar)
         return any(
-            all(evaluate(guard.condition, event, {}, fields).holds for guard in guards)
-            for guards in self._guards[kind]
+            all(evaluate(guard.condition, event, {}, fields).holds for guard in guards) for guards in self._guards[kind]
         )
 
 

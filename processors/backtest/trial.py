@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from processors.decisions import Decision, DecisionKind
+from processors.events import LifeEvent
 from processors.rules.decide import Heard, decide
 from processors.rules.ledger import EMPTY
 from processors.rules.model import ANY_TYPE, Subject
 from processors.rules.plan import FOREVER
 from processors.rules.ruleset import RuleSet
-from processors.timeline import Timeline
+from processors.timeline import MOST_LINES, Timeline, apply, position, timeline_of
 
 
 def on_trial(rules: RuleSet) -> RuleSet:
@@ -77,6 +78,25 @@ def standing(rules: RuleSet | None, timeline: Timeline, heard: Heard) -> Standin
     outcome = decide(rules, timeline, EMPTY, heard, heard.every or 0)
     matches = tuple(each for each in outcome.decisions if each.kind is DecisionKind.MATCHED)
     return Standing(matches, outcome.condition_errors)
+
+
+def whole_timeline(lines: Iterable[LifeEvent], household: str | None = None) -> Timeline:
+    """The timeline that `apply` builds from these lines one by one, in order of their arrival.
+
+    Args:
+        lines: all lines of one subject, in any order.
+        household: for the timeline of a household.
+    """
+    arrived = sorted(lines, key=lambda line: line.arrival)
+    by_id: dict[str, LifeEvent] = {}
+    for line in arrived:
+        by_id.setdefault(line.id, line)
+    if len(by_id) <= MOST_LINES:
+        return timeline_of(sorted(by_id.values(), key=position), household=household)
+    timeline = timeline_of((), household=household)
+    for line in arrived:
+        timeline, _ = apply(timeline, line)
+    return timeline
 
 
 def by_subject(rules: RuleSet) -> Mapping[Subject, RuleSet]:

@@ -27,6 +27,10 @@ from streams.errors import Unreachable, UserError
 Progress = Callable[[str, int, int], None]
 """Told the name of a pass, how much is done and how much there is to do."""
 
+READING, PERSONS, HOUSEHOLDS = "reading", "persons", "households"
+"""Names of the passes."""
+
+_Buckets = dict[int, list[Chunk]]
 _BUCKET_ROWS = 100_000
 _MOST_BUCKETS = 4_096
 _WORTH_A_PROCESS = 100_000
@@ -158,15 +162,15 @@ def _passes(crew: _Crew, job: Job, pieces: list[Piece], until: int | None, progr
         return taken
     taken.last = taken.last if until is None else until
     heard = Heard(every=taken.last, every_began=taken.first)
-    homes = _decided(crew, _decide_persons, "persons", by_bucket, heard, taken, progress)
+    homes = _decided(crew, PERSONS, by_bucket, heard, taken, progress)
     if homes:
-        _decided(crew, _decide_households, "households", homes, heard, taken, progress)
+        _decided(crew, HOUSEHOLDS, homes, heard, taken, progress)
     return taken
 
 
-def _sorted(crew: _Crew, pieces: list[Piece], taken: Taken, progress: Progress) -> dict[int, list[Chunk]]:
+def _sorted(crew: _Crew, pieces: list[Piece], taken: Taken, progress: Progress) -> _Buckets:
     """Reads every piece; rows of each bucket."""
-    by_bucket: dict[int, list[Chunk]] = {}
+    by_bucket: _Buckets = {}
     total, done = sum(piece.rows for piece in pieces), 0
     firsts, lasts = list[int](), list[int]()
     for piece, one in crew.each(_sort, pieces):
@@ -178,23 +182,18 @@ def _sorted(crew: _Crew, pieces: list[Piece], taken: Taken, progress: Progress) 
         firsts += [one.first] if one.first is not None else []
         lasts += [one.last] if one.last is not None else []
         done += piece.rows
-        progress("reading", done, total)
+        progress(READING, done, total)
     taken.faults.sort()
     taken.first, taken.last = min(firsts, default=None), max(lasts, default=None)
     return by_bucket
 
 
-def _decided(
-    crew: _Crew,
-    work: Callable[[tuple[list[Chunk], Heard]], Decided],
-    name: str,
-    by_bucket: Mapping[int, list[Chunk]],
-    heard: Heard,
-    taken: Taken,
-    progress: Progress,
-) -> dict[int, list[Chunk]]:
-    """Decides every bucket; rows to be decided after them."""
-    after: dict[int, list[Chunk]] = {}
+def _decided(  # noqa: PLR0913, PLR0917 - a pass and what it needs
+    crew: _Crew, name: str, by_bucket: _Buckets, heard: Heard, taken: Taken, progress: Progress
+) -> _Buckets:
+    """Decides every bucket; rows to be decided after them, again by bucket."""
+    work = _decide_persons if name == PERSONS else _decide_households
+    after: _Buckets = {}
     for done, one in enumerate(crew.each(work, [(chunks, heard) for chunks in by_bucket.values()]), start=1):
         taken.counts.merge(one.counts)
         taken.subjects += one.subjects

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from processors.backtest.sieve import Sketch
+from processors.backtest.trial import whole_timeline
 from processors.events import ChangeKind, LifeEvent
-from processors.timeline import Timeline, timeline_of
+from processors.timeline import Timeline
 from schemas.history import ROWS
 
 Wanted = Callable[[frozenset[str]], bool]
@@ -105,7 +106,7 @@ class _Columns:
 
     def _timeline(self, start: int, end: int) -> Timeline:
         home = None if self._homes is None else self._homes[start]
-        return timeline_of(map(LifeEvent, *(values[start:end] for values in self._values)), household=home)
+        return whole_timeline(map(LifeEvent, *(values[start:end] for values in self._values)), home)
 
 
 def _timely(rows: pa.Table, on_time_ms: int) -> tuple[pa.Table, pa.Array]:
