@@ -345,9 +345,7 @@ def pack(timeline: Timeline) -> bytes:
         )
         for x in timeline.lines
     ]
-    return orjson.dumps(
-        (lines, timeline.since, sorted(timeline.forgotten), dict(timeline.resume), timeline.household)
-    )
+    return orjson.dumps((lines, timeline.since, sorted(timeline.forgotten), dict(timeline.resume), timeline.household))
 
 
 def unpack(data: bytes) -> Timeline:

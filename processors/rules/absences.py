@@ -7,10 +7,10 @@ once all events are bound.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from processors.civil_time import Duration, deadline, window_end, window_start
-from processors.rules.model import FIRST, NEXT_EVENT, PREVIOUS
+from processors.rules.model import FIRST, PREVIOUS
 from processors.rules.plan import FOREVER, AbsencePlan
 from processors.rules.run import Bound, Mark, Run, State, Trail, Wait
 from processors.timeline import LiveEvent, Position
@@ -119,30 +119,43 @@ def again(run: Run, state: State, now: int) -> Iterator[tuple[int, bool, Wait]]:
 
 def _span(run: Run, absence: AbsencePlan, state: State, place: int) -> _Span | None:
     """The span of an absence; None if a name it counts from was not bound, or nothing came yet."""
-    step, passed = absence.step, state.trail[:place]
-    if step.is_looking_back:
+    passed = state.trail[:place]
+    if absence.step.is_looking_back:
         return _looking_back(run, absence, state, passed)
     before = next((entry.event for entry in reversed(passed) if isinstance(entry, Bound)), None)
     if before is None:
         return None
-    start, end, over, own = before.at, 0, 0, set[str]()
-    if step.duration is not None:
-        anchor = _anchor(step.anchor, passed, state.first)
+    span = _Span(before.at, -FOREVER, 0, None, 0, frozenset())
+    if absence.step.duration is not None:
+        anchor = _anchor(absence.step.anchor, passed, state.first)
         if anchor is None:
             return None
-        start = anchor.at
-        end, over = run.after(anchor, step.duration)
-        own |= _roots(step.anchor, passed, state.first)
-    if step.until == NEXT_EVENT:
+        own = _roots(absence.step.anchor, passed, state.first)
+        end, over = run.after(anchor, absence.step.duration)
+        span = _Span(anchor.at, -FOREVER, end, None, over, own)
+    return span if absence.step.until is None else _until(run, absence, state, place, before, span)
+
+
+def _until(  # noqa: PLR0913, PLR0917 - the state, and what was found so far
+    run: Run, absence: AbsencePlan, state: State, place: int, before: LiveEvent, span: _Span
+) -> _Span | None:
+    """The span up to the event that `until` means; None while there is none.
+
+    If the step it names is missing it is the step after that one; if there is none either, the end of
+    the missing step's window.
+    """
+    if absence.until is None:
         following = next((event for event in run.live if event.at > before.at), None)
         if following is None:
             return None
-        after = (following.at[0], following.at[1], following.at[2], following.at[3] + "\x00")
-        return _Span(start, -FOREVER, end, after, max(over, following.line.occurred_at), frozenset(own))
-    if step.until is None:
-        return _Span(start, -FOREVER, end, None, over, frozenset(own))
-    until, until_over, roots = _until(run, absence, state, place)
-    return _Span(start, -FOREVER, end, until, max(over, until_over), frozenset(own | roots))
+        behind = (*following.at[:3], following.at[3] + "\x00")
+        return replace(span, until=behind, over=max(span.over, following.line.occurred_at))
+    later = [e for e in state.trail[place:] if isinstance(e, Bound) and e.order >= absence.until]
+    if later:
+        roots = {e.event.root for e in later if e.order == later[0].order}
+        return replace(span, until=later[0].event.at, own=span.own | roots)
+    limit = run.limit(state, run.plan.windows[absence.until], state.last)
+    return replace(span, until=(limit.end, -FOREVER, 0, ""), over=max(span.over, limit.over))
 
 
 def _looking_back(run: Run, absence: AbsencePlan, state: State, passed: Trail) -> _Span | None:
@@ -174,20 +187,6 @@ def _roots(name: str | None, passed: Trail, first: LiveEvent | None) -> frozense
     if name == FIRST:
         return frozenset({first.root} if first is not None else ())
     return frozenset(entry.event.root for entry in passed if isinstance(entry, Bound) and entry.name == name)
-
-
-def _until(run: Run, absence: AbsencePlan, state: State, place: int) -> tuple[Position, int, set[str]]:
-    """Up to where, the deadline of that, and the events of the step it names.
-
-    If that step is missing it is the step after it; if there is none, the end of the missing step's window.
-    """
-    assert absence.until is not None
-    later = [e for e in state.trail[place:] if isinstance(e, Bound) and e.order >= absence.until]
-    if later:
-        return later[0].event.at, 0, {e.event.root for e in later if e.order == later[0].order}
-    window, _ = run.plan.windows[absence.until]
-    limit = run.limit(state, window, state.last)
-    return (limit.end, -FOREVER, 0, ""), limit.over, set()
 
 
 def _against(run: Run, absence: AbsencePlan, span: _Span, state: State) -> LiveEvent | None:

@@ -54,9 +54,7 @@ class Heard:
         """Whether all of these feeds had begun by `since`, ms; what was before they began is unknown."""
         if not feeds:
             return self.every_began is not None and self.every_began <= since
-        return all(
-            (began := self.began.get(feed, self.every_began)) is not None and began <= since for feed in feeds
-        )
+        return all((began := self.began.get(feed, self.every_began)) is not None and began <= since for feed in feeds)
 
 
 Agenda = Mapping[str, int]

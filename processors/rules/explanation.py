@@ -10,8 +10,29 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 
 from processors.civil_time import Calendar, Duration, format_instant
+from processors.decisions import Decision
+from processors.rules.decide import Heard
+from processors.rules.ledger import Ledger
 from processors.rules.model import Subject
 from processors.rules.plan import FOREVER
+from processors.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the platform knows of a subject at a moment.
+
+    Attributes:
+        timeline, ledger: of the person or household. heard: up to when each feed was heard. now: the clock, ms.
+        history: decisions told of it, in order; without them an explanation cannot say when a match was told,
+            nor that one was withdrawn.
+    """
+
+    timeline: Timeline
+    ledger: Ledger
+    heard: Heard
+    now: int
+    history: tuple[Decision, ...] = ()
 
 
 class Status(StrEnum):

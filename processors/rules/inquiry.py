@@ -9,36 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from processors.civil_time import window_end
-from processors.decisions import Decision, DecisionKind
+from processors.decisions import DecisionKind
 from processors.rules.absences import Contradiction, conclude
 from processors.rules.attempts import bound_steps, fact, refused, sought
 from processors.rules.conditions import Fields
-from processors.rules.decide import Claim, Family, Heard, suppresses
-from processors.rules.explanation import Absent, FeedHeard, Other, Pending, RunReport, Status
-from processors.rules.ledger import Ledger
+from processors.rules.decide import Claim, Family, suppresses
+from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status
 from processors.rules.match import Candidate, Found
 from processors.rules.model import FIRST, NEXT_EVENT, PREVIOUS, ReportKind
 from processors.rules.overlap import taken
 from processors.rules.plan import AbsencePlan, Plan
 from processors.rules.run import Attempt, Ends, Mark, Run, State, Wait
-from processors.timeline import Timeline
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the platform knows of a subject at a moment.
-
-    Attributes:
-        timeline, ledger: of the person or household. heard: up to when each feed was heard. now: the clock, ms.
-        history: decisions told of it, in order; without them an explanation cannot say when a match was told,
-            nor that one was withdrawn.
-    """
-
-    timeline: Timeline
-    ledger: Ledger
-    heard: Heard
-    now: int
-    history: tuple[Decision, ...] = ()
 
 
 @dataclass

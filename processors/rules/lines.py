@@ -20,8 +20,8 @@ from processors.events import Attribute, ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.conditions import Fields
 from processors.rules.decide import Agenda, Heard, Outcome, decide, judge_late, owned
+from processors.rules.explanation import Known
 from processors.rules.households import at_home, shared
-from processors.rules.inquiry import Known
 from processors.rules.match import Candidate
 from processors.rules.model import Subject
 from processors.rules.plan import Plan
@@ -230,6 +230,16 @@ def feed(replay: Replay, line: Line, number: int, calendar: Calendar) -> list[De
     if "advance_to" in line:
         return replay.advance(_moment(line, "advance_to", number, calendar))
     return replay.event(event_of(line, number, calendar))
+
+
+def moment_of(line: Line, number: int, calendar: Calendar) -> int:
+    """Where a line, an event or a clock line, moves the clock to if it is earlier, ms.
+
+    Raises:
+        BadLine: the line names no time.
+    """
+    keys = ("advance_to", "recorded_at", "occurred_at")
+    return _moment(line, next((key for key in keys if line.get(key)), "occurred_at"), number, calendar)
 
 
 def event_of(line: Line, number: int, calendar: Calendar) -> LifeEvent:

@@ -186,4 +186,3 @@ def _node(plan: NodePlan) -> Node:
             return Group(plan, [_node(each) for each in plan.nodes])
         case RepeatPlan():
             return Repeat(plan, _node(plan.unit))
-

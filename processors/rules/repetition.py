@@ -151,9 +151,7 @@ class Round:
             return _Taken(following.reached, tuple(waits))
         return with_waits(ends, tuple(waits))
 
-    def _interrupted(
-        self, run: Run, left: State, place: int, reached: State | None, waits: list[Wait]
-    ) -> Ends | None:
+    def _interrupted(self, run: Run, left: State, place: int, reached: State | None, waits: list[Wait]) -> Ends | None:
         """How the repetition ends before a round begun at `place` is complete; None: nothing ends it.
 
         An event with which the rest can begin ends it, unless the round takes that event and the

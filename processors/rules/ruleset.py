@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from processors.civil_time import Calendar
 from processors.rules.check import Deployment, check
+from processors.rules.compiling import plan_of
 from processors.rules.conditions import AttributeDecoder
 from processors.rules.document import parse
 from processors.rules.model import ANY_TYPE, Problem, Rule, Subject
-from processors.rules.plan import Plan, plan_of
+from processors.rules.plan import Plan
 
 __all__ = ["AttributeDecoder", "Deployment", "RuleSet"]
 

@@ -310,4 +310,3 @@ class Absence(Node):
     def begin(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
         """What comes after it begins at `place`."""
         return rest.at(run, state._replace(trail=(*state.trail, Mark(self.plan))), place)
-

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from processors.decisions import BoundEvent, Decision, DecisionKind
 from processors.rules.attempts import fact, leaf, refusals
+from processors.rules.compiling import durations
 from processors.rules.conditions import Fields
 from processors.rules.decide import decide
 from processors.rules.explanation import (
@@ -28,7 +29,7 @@ from processors.rules.explanation import (
 from processors.rules.inquiry import Inquiry, Known
 from processors.rules.match import Candidate, find, way_of
 from processors.rules.model import ANY_TYPE, Runs
-from processors.rules.plan import CountPlan, Plan, durations
+from processors.rules.plan import CountPlan, Plan
 from processors.rules.ruleset import RuleSet
 from processors.rules.run import Attempt, Ends, Rejection, Run, State
 from processors.rules.view import visible
