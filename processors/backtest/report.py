@@ -88,7 +88,7 @@ def report(asked: Asked, counts: Counts, read: Read) -> Report:
     days = _days(read.first, read.last)
     calendar = asked.rules.calendar
     span = Span(
-        months=_months(read.first, read.last),
+        months=months_of(read.first, read.last),
         working_days=sum(is_working_day(day, calendar) for day in days),
         by=asked.by,
         policy=asked.policy,
@@ -130,7 +130,8 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def _months(first: date, last: date) -> tuple[str, ...]:
+def months_of(first: date, last: date) -> tuple[str, ...]:
+    """Every month from one day to another, `2025-03`."""
     begin, count = first.replace(day=1), (last.year - first.year) * 12 + last.month - first.month + 1
     return tuple(add_months(begin, number).isoformat()[:7] for number in range(count))
 
