@@ -90,10 +90,10 @@ def tell(step: Step, titled: Titled) -> Told:
 def _event(step: EventStep, titled: Titled) -> Told:
     word = "First" if step.is_opening else "Right after that" if step.is_right_after else "Then"
     joint = " and " if step.is_all else " or "
-    events = joint.join(_titled(member.type, titled) for member in step.members)
-    details = [*_conditions(step.members, titled), *_condition(step.where), *_times(step.repetition, titled)]
-    if step.is_all:
-        details.insert(0, "all of them, in any order")
+    events = joint.join(_called(member, titled) for member in step.members)
+    details = ["all of them, in any order"] if step.is_all else []
+    details += [*_name(step.name), *_conditions(step.members, titled), *_condition(step.where)]
+    details += _times(step.repetition, titled)
     for silence in step.silences:
         quiet = f"or no {_titled(silence.type, titled)} for {silence.duration} after {silence.after}"
         details.append(quiet + "".join(f" where {silence.where.source}" for _ in [0] if silence.where))
@@ -111,7 +111,12 @@ def _event(step: EventStep, titled: Titled) -> Told:
 
 def _count(step: CountStep, titled: Titled) -> Told:
     events = _titled(step.members[0].type, titled)
-    details = [f"within any {step.in_any}", *_conditions(step.members, titled), *_condition(step.where)]
+    details = [
+        f"within any {step.in_any}",
+        *_name(step.name),
+        *_conditions(step.members, titled),
+        *_condition(step.where),
+    ]
     if step.distinct:
         details.append(f"each with another {step.distinct}")
     return Told(
@@ -148,6 +153,15 @@ def _group(step: GroupStep, titled: Titled) -> Told:
 
 def _titled(name: str, titled: Titled) -> str:
     return "any event" if name == ANY_TYPE else titled(name)
+
+
+def _called(member: Member, titled: Titled) -> str:
+    return _titled(member.type, titled) + (f" ({member.name})" if member.name else "")
+
+
+def _name(name: str | None) -> Iterator[str]:
+    if name is not None:
+        yield f"called {name}"
 
 
 def _names(step: EventStep | CountStep) -> tuple[str, ...]:

@@ -83,10 +83,10 @@ def _services(rule: Rule) -> tuple[str, ...]:
     return rule.offer.services if rule.offer else ()
 
 
-def _lines(told: Told, depth: int = 0) -> list[tuple[int, str]]:
-    """A step and those of a group as lines of text, with how deep they stand."""
+def _lines(told: Told, depth: int = 0) -> list[tuple[int, str, str]]:
+    """A step and those of a group as lines of text, with how deep they stand and their number."""
     text = ", ".join((told.headline, *told.details))
-    return [(depth, text), *(line for step in told.steps for line in _lines(step, depth + 1))]
+    return [(depth, told.position, text), *(line for step in told.steps for line in _lines(step, depth + 1))]
 
 
 def _title(name: str, place: Deployment | None, language: str) -> str:

@@ -109,7 +109,7 @@ def _brackets(boxes: Sequence[_Box]) -> Iterator[_Bracket]:
             continue
         top, bottom = sorted((anchor.middle, box.middle))
         lane = next((number for number, end in enumerate(ends) if end < top), len(ends))
-        ends[lane:] = [bottom]
+        ends[lane : lane + 1] = [bottom]
         yield lane, top, bottom, box.told.span.length
 
 
@@ -134,7 +134,7 @@ def _bracket(lane: int, top: int, bottom: int, text: str) -> str:
     return f'<path class="span" d="M{left} {top} h14 V{bottom} h-14"/>{words}'
 
 
-_PLOT, _PLOT_WIDTH = 180, 760
+_PLOT, _PLOT_WIDTH, _MONTH_WIDTH = 180, 760, 56
 
 
 def months_picture(periods: Sequence[Period], months: Sequence[str]) -> str:
@@ -156,10 +156,12 @@ def months_picture(periods: Sequence[Period], months: Sequence[str]) -> str:
         parts.append(
             f'<rect class="{joined}" x="{left:.1f}" y="{_PLOT - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
         )
-        if wide >= 10 + 8 * len(str(one.matches)):
+        if one.matches and wide >= 10 + 8 * len(str(one.matches)):
             middle = left + wide / 2
             parts.append(f'<text class="number" x="{middle:.1f}" y="{_PLOT - tall - 6:.1f}">{one.matches:,}</text>')
     for number in range(0, len(months), max(1, -(-len(months) // 8))):
+        if number and each * number > _PLOT_WIDTH - _MONTH_WIDTH:
+            break
         parts.append(f'<text class="month" x="{each * number + 2:.1f}" y="{_PLOT + 20}">{months[number]}</text>')
     return _svg("months", _PLOT_WIDTH, _PLOT + 28, parts)
 

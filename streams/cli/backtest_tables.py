@@ -12,6 +12,10 @@ WITHHELD = "withheld"
 _MOST_IN_FULL = 3
 """Rules shown month by month; with more of them only the whole is shown."""
 
+_RULE_HEADINGS = ("rule", "version", "matches", "crises", "found before", "median days before")
+_TEAM_HEADINGS = ("team", "capacity", "proposals", "mean", "95 % of days up to", "busiest day", "days above")
+_PAIR_HEADINGS = ("rule", "compared with", "both", "earlier", "same day", "later", "only new", "only old")
+
 
 def print_report(told: Report) -> None:
     """Prints everything, months only when there are few rules."""
@@ -29,18 +33,8 @@ def print_report(told: Report) -> None:
             _print_months(rule)
     else:
         out().print("\nMonth by month and by group: name one rule, or use --json or --page.")
-    headings = (
-        "team",
-        "capacity a day and area",
-        "proposals",
-        "mean",
-        "95 % of days up to",
-        "busiest day",
-        "days above",
-    )
-    _print("Work for teams, by working day and area", headings, (_team(one, policy.least) for one in told.teams))
-    headings = ("rule", "compared with", "both", "earlier", "same day", "later", "only new", "only old")
-    _print("Persons or households found by each version", headings, map(_difference, told.differences))
+    _print("Work for teams, by working day and area", _TEAM_HEADINGS, (_team(one, policy.least) for one in told.teams))
+    _print("Persons or households found by each version", _PAIR_HEADINGS, map(_difference, told.differences))
     if told.condition_errors:
         out().print(f"\n{told.condition_errors:,} conditions could not be evaluated; `headwater rules why` shows them")
 
