@@ -185,9 +185,9 @@ def _report(asked: Asked, taken: Taken) -> Report:
 def _complain(taken: Taken) -> bool:
     """Says on standard error what was left out; whether there was anything."""
     for fault in taken.faults:
-        err().print(fault)
+        err().print(fault, soft_wrap=True)
     for line in _left_out(taken.left_out):
-        err().print(line)
+        err().print(line, soft_wrap=True)
     return bool(taken.faults or taken.left_out.counts)
 
 
