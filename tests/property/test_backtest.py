@@ -36,7 +36,7 @@ patient = settings(
 def life_event(event: Event, number: int) -> LifeEvent:
     return LifeEvent(
         event.id, event.type, "p", "", event.area, event.agency, "f", event.occurred_at, event.recorded_at, number,
-        heard=event.occurred_at, attributes=encode_attributes({k: v for k, v in event.attributes.items()}),
+        heard=event.occurred_at, attributes=encode_attributes(event.attributes),
     )  # fmt: skip
 
 
@@ -58,12 +58,13 @@ def test_the_sieve_never_stops_a_match(case: Case):
     assert standing(passed, lines.timeline(), Heard(every=end, every_began=case.began)).matches == found
 
 
-RULES = {
-    "a.yaml": "rule: a\nversion: 1\nsteps:\n  - when: lost\n    as: loss\n  - then: owed\n    within: 20 days of loss\n",
-    "b.yaml": "rule: b\nversion: 1\nsteps:\n  - when: lost\n    as: loss\n  - absent: found\n    for: 10 days after loss\n",
-    "c.yaml": "rule: c\nversion: 1\nper: household\nsteps:\n  - at_least: 2 owed\n    in_any: 30 days\n",
-    "d.yaml": "rule: d\nversion: 1\nsteps:\n  - when: owed\n    where: amount > 5\n  - right_after: owed\n    within: 9 days of first\n",
+STEPS = {
+    "a": "steps: [{when: lost, as: loss}, {then: owed, within: 20 days of loss}]",
+    "b": "steps: [{when: lost, as: loss}, {absent: found, for: 10 days after loss}]",
+    "c": "per: household\nsteps: [{at_least: 2 owed, in_any: 30 days}]",
+    "d": "steps: [{when: owed, where: amount > 5}, {right_after: owed, within: 9 days of first}]",
 }
+RULES = {f"{name}.yaml": f"rule: {name}\nversion: 1\n{steps}\n" for name, steps in STEPS.items()}
 
 
 @st.composite
