@@ -100,8 +100,6 @@ class One(Node):
             return None
         if run.live[place].line.occurred_at >= run.limit(state, self.plan.window, state.last).end:
             return None
-        if self.plan.is_each and run.fit(self.plan.choice, place, state) is not None:
-            return self.search(run, state._replace(next=place), rest)
         return self._take(run, state, place, rest)
 
     def _take(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
@@ -134,11 +132,23 @@ class OneOrSilence(One):
         return Ends(opens=(waiting(limit, self.plan.source),))
 
     def begin(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
-        """Takes the event, or, if the silence was over before it, lets the rest begin with it."""
+        """Takes the event, or, if the silence takes the step, lets the rest begin with it."""
         silence = self._silence(run, state)
-        if silence is not None and run.live[place].line.occurred_at >= silence[0].end:
-            return rest.at(run, self._silent(state, *silence), place)
-        return super().begin(run, state, place, rest)
+        if silence is None or run.live[place].line.occurred_at < silence[0].end:
+            found = super().begin(run, state, place, rest)
+            if found is not None or silence is None:
+                return found
+        if self._is_told(run, state, silence[0]):
+            return None
+        return rest.at(run, self._silent(state, *silence), place)
+
+    def _is_told(self, run: Run, state: State, limit: Limit) -> bool:
+        """Whether an event takes the step before the silence is over."""
+        end = min(limit.end, run.limit(state, self.plan.window, state.last).end)
+        return any(
+            run.live[place].line.occurred_at < end and run.fit(self.plan.choice, place, state) is not None
+            for place in range(state.next, len(run.live))
+        )
 
     def _silence(self, run: Run, state: State) -> tuple[Limit, Wait, bool] | None:
         """The silence that is over first and that nothing contradicts: its window, what it waits for."""
@@ -263,9 +273,8 @@ class Count(Node):
         found from its own beginning.
         """
         step, opening = self.plan.step, run.live[place]
-        end = min(run.limit(state, self.plan.window, state.last).end, run.after(opening, step.in_any).end)
-        if state.first is None and run.plan.rule.within is not None:
-            end = min(end, run.after(opening, run.plan.rule.within).end)
+        opened = state if state.first is not None else state._replace(first=opening)
+        end = min(run.limit(opened, self.plan.window, state.last).end, run.after(opening, step.in_any).end)
         latest: dict[str, int] = {}
         for here in range(place, len(run.live)):
             event = run.live[here]
@@ -301,12 +310,12 @@ class Absence(Node):
     """Notes an absence on the way; it is checked when everything is bound."""
 
     def __init__(self, plan: AbsencePlan) -> None:
-        self.plan, self.order = plan, plan.order
+        self.plan, self.order, self.mark = plan, plan.order, Mark(plan)
 
     def search(self, run: Run, state: State, rest: Way) -> Ends:
         """Goes on behind it."""
-        return rest.go(run, state._replace(trail=(*state.trail, Mark(self.plan))))
+        return rest.go(run, state.passing(self.mark))
 
     def begin(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
         """What comes after it begins at `place`."""
-        return rest.at(run, state._replace(trail=(*state.trail, Mark(self.plan))), place)
+        return rest.at(run, state.passing(self.mark), place)
