@@ -133,6 +133,7 @@ class EventType:
         feeds: feeds (`<agency>.<contract>`) that can bring this type.
         settles_within_ms: how long after it occurred the slowest of those feeds records it.
         kept_for: how long its events are kept; None: as long as a rule needs them.
+        is_crisis: what rules are to come before; back-tests measure how long before.
     """
 
     name: str
@@ -143,6 +144,7 @@ class EventType:
     feeds: tuple[str, ...] = ()
     settles_within_ms: int = 0
     kept_for: Duration | None = None
+    is_crisis: bool = False
 
 
 def derived_id(*parts: object) -> str:

@@ -233,7 +233,7 @@ class _Loader:
         return {file.relative_to(where).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
-_TYPE_FIELDS = ("attributes", "help_seeking", "benefit_receipt", "kept_for")
+_TYPE_FIELDS = ("attributes", "help_seeking", "benefit_receipt", "kept_for", "crisis")
 
 
 def _event_type(node: Node, languages: tuple[str, ...]) -> EventType:
@@ -245,6 +245,7 @@ def _event_type(node: Node, languages: tuple[str, ...]) -> EventType:
         is_help_seeking="help_seeking" in parts and parts["help_seeking"].flag(),
         is_benefit_receipt="benefit_receipt" in parts and parts["benefit_receipt"].flag(),
         kept_for=_kept_for(parts["kept_for"]) if "kept_for" in parts else None,
+        is_crisis="crisis" in parts and parts["crisis"].flag(),
     )
 
 

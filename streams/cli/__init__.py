@@ -12,7 +12,8 @@ import sys
 import typer
 from confluent_kafka import KafkaException
 
-from streams.cli import access, aggregates, broker, contracts, dlq, identity, person, rules
+from streams.cli import access, aggregates, broker, contracts, dlq, history, identity, person, rules
+from streams.cli.backtest import backtest_command
 from streams.cli.demo import demo
 from streams.cli.offers import offers
 from streams.cli.publish import publish
@@ -46,7 +47,9 @@ app.add_typer(broker.app, name="broker")
 app.command()(simulate)
 app.add_typer(contracts.app, name="contracts")
 rules.app.command("why")(why_command)
+rules.app.command("backtest")(backtest_command)
 app.add_typer(rules.app, name="rules")
+app.add_typer(history.app, name="history")
 app.command()(topics)
 app.command()(publish)
 app.command()(receipts)

@@ -232,7 +232,7 @@ def place_of(catalogue: str, folder: Path | None) -> Deployment | RuleDeployment
 
 
 def read_catalogue(text: str, name: str) -> dict[str, EventType]:
-    """Reads a catalogue: `job_lost: {title, attributes, help_seeking, benefit_receipt}`, one entry a type.
+    """Reads a catalogue: `job_lost: {title, attributes, help_seeking, benefit_receipt, crisis}`, one entry a type.
 
     The entries may stand under `types:`.
 
@@ -264,6 +264,7 @@ def _event_type(key: str, entry: object, name: str, remedy: str) -> EventType:
         is_help_seeking=bool(entry.get("help_seeking", False)),
         is_benefit_receipt=bool(entry.get("benefit_receipt", False)),
         kept_for=_kept_for(entry.get("kept_for"), key, name),
+        is_crisis=bool(entry.get("crisis", False)),
     )
 
 
