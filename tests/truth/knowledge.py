@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from tests.truth.life import Event
+from tests.truth.patterns import Situation
 from tests.truth.promises import hold_end
-from tests.truth.rules import RULES, Rule, Situation, situations
+from tests.truth.rules import RULES, Rule, situations
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def spells(events: Iterable[Event], end: int) -> list[Spell]:
     usable = [event for event in events if not event.is_late]
     found: list[Spell] = []
     for rule in RULES:
-        opening = {_subject(rule, event) for event in usable if event.type == rule.opens}
+        opening = {_subject(rule, event) for event in usable if event.type in rule.opens}
         lines: dict[str, list[Event]] = defaultdict(list)
         for event in usable:
             if _subject(rule, event) in opening:
@@ -67,7 +68,8 @@ def _spells_of(rule: Rule, line: list[Event], end: int) -> list[Spell]:
 
 
 def _at(rule: Rule, line: Sequence[Event], now: int) -> list[Situation]:
-    return situations(rule, [event for event in line if event.is_known(now)], now)
+    found = situations(rule, [event for event in line if event.is_known(now)], now)
+    return [replace(one, person=line[0].household) for one in found] if rule.per_household else found
 
 
 def _instants(rule: Rule, line: Sequence[Event], end: int) -> list[int]:
