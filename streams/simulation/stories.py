@@ -14,7 +14,10 @@ from streams.simulation.telling import Story, offered
 
 DAY_MS = 24 * HOUR_MS
 COPIES = 2
-"""How many households live each story."""
+"""How many households live each of `STORIES`; those of the library are told once, where there is room."""
+
+MEMBERS = 3
+"""Persons of a story's household at the start."""
 
 RETRACTED_AFTER_MS = 20 * HOUR_MS
 ANNULLED_AFTER_MS = 10 * DAY_MS
@@ -147,13 +150,14 @@ STORIES = (
     Story("claimed-in-time", 60, _claimed_in_time, {"offers": 0}),
     Story("too-late", LATE_BY_DAYS + 12, _too_late, {"offers": 0, "review": 1}),
     Story("help-sought", 60, _help_sought, {"offers": 0}),
-    *LIBRARY_STORIES,
 )
 
 
-def fitting(span: Span) -> list[Story]:
-    """The stories that can be told to their end within a span."""
-    return [story for story in STORIES if story.lasts + 1 < span.days]
+def fitting(span: Span, persons: int) -> list[Story]:
+    """The stories of a town, a household each: those that can be told to their end, for as many as there is room."""
+    told = [story for story in STORIES * COPIES if story.lasts + 1 < span.days]
+    more = [story for story in LIBRARY_STORIES if story.lasts + 1 < span.days]
+    return told + more[: max(persons // MEMBERS - len(told), 0)]
 
 
 def stage(story: Story, rng: Random, number: int, first_person: int, span: Span) -> Scene:
