@@ -24,7 +24,8 @@ from streams.simulation.lives import Life
 from streams.simulation.population import Household, Person, settle_household
 from streams.simulation.records import encode
 from streams.simulation.span import HOUR_MS, Span
-from streams.simulation.stories import COPIES, MEMBERS, STORIES, Story, as_line, fitting, stage
+from streams.simulation.stories import COPIES, MEMBERS, STORIES, as_line, fitting, stage
+from streams.simulation.telling import Story
 
 OPT_OUT_SHARE = 0.003
 """Share of ordinary households in which somebody opts out at some time in a year."""
