@@ -21,6 +21,7 @@ from fastavro import schemaless_reader
 from rich.console import Console
 from rich.table import Table
 
+from processors.rules.model import Subject
 from schemas.publishing import publish_heartbeat, publish_record
 from streams import topics
 from streams.cli.simulate import simulate
@@ -30,7 +31,10 @@ from streams.kafka.transactions import Outgoing, Position
 from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
-from streams.stages.correlate import CorrelateContext, CorrelateTask
+from streams.stages.correlate import CorrelateTask
+from streams.stages.deciding import DecidingContext
+from streams.stages.forwarding import HouseholdWriter, types_for
+from streams.stages.households import HouseholdsTask
 from streams.stages.intake import IntakeContext, IntakeTask
 from streams.stages.plan import PlanContext, PlanTask
 from streams.stages.situations import SituationWriter
@@ -84,7 +88,8 @@ class Bench:
         self._measure("intake, register on SQLite", count, lambda: life_events.extend(self._intake(feeds)))
         partition = [out for out in life_events if out.topic == topics.LIFE_EVENTS]
         situations: list[Outgoing] = []
-        self._measure("correlate, in memory", len(partition), lambda: situations.extend(self._correlate(partition)))
+        decide = "correlate and households, in memory"
+        self._measure(decide, len(partition), lambda: situations.extend(self._decide(partition)))
         told = [out for out in situations if out.topic == topics.SITUATIONS]
         self._measure("plan, in memory", len(told), lambda: self._plan(told))
         self._whole_way(count)
@@ -125,17 +130,23 @@ class Bench:
                 task._last_mark = 0.0
                 yield from task.tick(is_idle=True)
 
-    def _correlate(self, life_events: list[Outgoing]) -> Iterator[Outgoing]:
-        platform = self._platform
-        writer = SituationWriter(platform.codec, platform.rules, platform.deployment.languages[0], 1)
-        context = CorrelateContext(
-            bootstrap="", codec=platform.codec, rules=platform.rules, feeds=frozenset(platform.deployment.contracts),
-            is_wall=False, situations=writer, core_partitions=1,
-        )  # fmt: skip
-        task = CorrelateTask(0, context)
+    def _decide(self, life_events: list[Outgoing]) -> Iterator[Outgoing]:
+        types = types_for(self._platform.rules.of_subject(Subject.HOUSEHOLD))
+        correlate = CorrelateTask(0, self._deciding(Subject.PERSON), HouseholdWriter(self._platform.codec, types, 1))
+        households = HouseholdsTask(0, self._deciding(Subject.HOUSEHOLD))
         records = _as_records(life_events)
         for start in range(0, len(records), CHUNK):
-            yield from task.process(records[start : start + CHUNK])
+            told = correlate.process(records[start : start + CHUNK])
+            yield from told
+            yield from households.process(_as_records([out for out in told if out.topic == topics.HOUSEHOLD_EVENTS]))
+
+    def _deciding(self, subject: Subject) -> DecidingContext:
+        platform = self._platform
+        return DecidingContext(
+            bootstrap="", codec=platform.codec, rules=platform.rules.of_subject(subject),
+            feeds=frozenset(platform.deployment.contracts), is_wall=False, core_partitions=1,
+            situations=SituationWriter(platform.codec, platform.rules, platform.deployment.languages[0], 1),
+        )  # fmt: skip
 
     def _plan(self, situations: list[Outgoing]) -> None:
         platform = self._platform

@@ -134,6 +134,40 @@ def deadline(start_ms: int, duration: Duration, calendar: Calendar) -> int:
     return end - 1 if duration.is_exact and not duration.is_less else end
 
 
+class Window:
+    """A duration in a calendar, with the ends of windows already worked out: get one from `window_of`.
+
+    Events mostly occur on days, without a time, so the same beginnings come again and again.
+    """
+
+    __slots__ = ("_ends", "calendar", "duration")
+
+    def __init__(self, duration: Duration, calendar: Calendar) -> None:
+        self.duration, self.calendar = duration, calendar
+        self._ends: dict[int, tuple[int, int]] = {}
+
+    def ends(self, start_ms: int) -> tuple[int, int]:
+        """`window_end` and `deadline` of the window that begins at `start_ms`, ms."""
+        found = self._ends.get(start_ms)
+        if found is None:
+            if len(self._ends) >= _MOST_REMEMBERED:
+                self._ends.clear()
+            found = self._ends[start_ms] = (
+                window_end(start_ms, self.duration, self.calendar),
+                deadline(start_ms, self.duration, self.calendar),
+            )
+        return found
+
+
+_MOST_REMEMBERED = 16_384
+
+
+@lru_cache(maxsize=4_096)
+def window_of(duration: Duration, calendar: Calendar) -> Window:
+    """The window of that length; always the same object."""
+    return Window(duration, calendar)
+
+
 def window_start(end_ms: int, duration: Duration, calendar: Calendar) -> int:
     """First instant of the inclusive window that looks back from `end_ms`, ms."""
     if duration.is_exact:

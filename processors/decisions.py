@@ -10,11 +10,12 @@ from enum import StrEnum
 
 
 class DecisionKind(StrEnum):
-    """What was decided about a match."""
+    """What was decided about a match; `late` and `review` are for people to look at and change nothing."""
 
     MATCHED = "matched"
     WITHDRAWN = "withdrawn"
     LATE = "late"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class BoundEvent:
         step: the step's (or member's) name in the rule.
         id: id of the live line; `root` the fact's first id, which survives corrections.
         occurred_at: ms. recorded_at: ms, of the live line.
+        person: whose event it is, for a match of a household; empty otherwise.
     """
 
     step: str
@@ -34,6 +36,7 @@ class BoundEvent:
     agency: str
     occurred_at: int
     recorded_at: int
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,10 @@ class Decision:
             settling time. Never depends on who read when.
         events: bound events in order of the rule's steps.
         replaces: match this one takes the place of.
-        event: for `late`, the id of the event.
-        reason: for `late` and `withdrawn`, why, in plain words.
+        event: for `late` the id of the event; for `review`, and for `withdrawn` by a rule that withdraws
+            on correction, the id of the correcting line.
+        reason: for all but `matched`, why, in plain words.
+        is_household: whether it is a match of the household; `person` is then whose event was bound last.
     """
 
     kind: DecisionKind
@@ -70,3 +75,4 @@ class Decision:
     replaces: str | None = None
     event: str | None = None
     reason: str | None = None
+    is_household: bool = False

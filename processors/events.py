@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from processors.civil_time import Duration
+
 Attribute = str | float | bool | None
 """What an attribute of a life event can be; numbers are doubles, dates are ISO 8601 text."""
 
@@ -74,12 +76,30 @@ class Mark:
         partition: source partition of the feed's topic.
         partitions: how many partitions that topic has; a feed is heard up to the minimum over all.
         heard: ms, inclusive.
+        began: from when on the source partition is complete, ms: as the contract says, else when it was
+            first heard. It stands on every mark, so that a log of which only the newest remain still says it.
+            None: not known.
     """
 
     feed: str
     partition: int
     partitions: int
     heard: int
+    began: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdEvent:
+    """A line as a household hears it, on `household-events.v1`.
+
+    Attributes:
+        household: who hears it. Not always the household the line names: one that a fact has left
+            hears of that, too.
+        event: the line.
+    """
+
+    household: str
+    event: LifeEvent
 
 
 class ControlKind(StrEnum):
@@ -112,6 +132,7 @@ class EventType:
         is_benefit_receipt: the person receives what they are entitled to; likewise.
         feeds: feeds (`<agency>.<contract>`) that can bring this type.
         settles_within_ms: how long after it occurred the slowest of those feeds records it.
+        kept_for: how long its events are kept; None: as long as a rule needs them.
     """
 
     name: str
@@ -121,6 +142,7 @@ class EventType:
     is_benefit_receipt: bool = False
     feeds: tuple[str, ...] = ()
     settles_within_ms: int = 0
+    kept_for: Duration | None = None
 
 
 def derived_id(*parts: object) -> str:

@@ -7,11 +7,12 @@ id of it say together (`rules.md`, Meaning 1 and 6). Knows nothing of rules and 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -45,11 +46,18 @@ class Applied(StrEnum):
 class Lateness:
     """How late a line may come: `late.accept` of a rule, in days of its calendar.
 
-    Compared by identity, because it keys the views of a timeline: get one from `lateness_of`.
+    Compared by identity: get one from `lateness_of`.
+
+    Attributes:
+        sure_ms: what came no later than this is surely accepted.
     """
 
     accept: Duration
     calendar: Calendar
+    sure_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sure_ms", self.accept.at_least_ms)
 
     def is_exceeded(self, line: LifeEvent, occurred_at: int) -> bool:
         """Whether the line came too late for something that occurred at `occurred_at`, ms."""
@@ -62,8 +70,7 @@ def lateness_of(accept: Duration, calendar: Calendar) -> Lateness:
     return Lateness(accept, calendar)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvent:
+class LiveEvent(NamedTuple):
     """A fact as it stands now.
 
     Attributes:
@@ -79,22 +86,35 @@ class LiveEvent:
     ended_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+_NO_RESUME: Mapping[str, Position] = MappingProxyType({})
+_ALWAYS_LATE = 1 << 62
+
+
+class Timeline(NamedTuple):
     """All that is known of a person, as a value; equal inputs in any order give equal `live`.
+
+    Made by `timeline_of` and `apply`, which keep the derived parts right.
 
     Attributes:
         lines: kept lines, in order of their own position.
         since: ms; what occurred before has been trimmed and is settled.
         forgotten: ids of trimmed lines: a copy that comes long after is still a duplicate.
         resume: per `rule/version`, the position up to which settled matches forbid new runs.
+        household: for the timeline of a household: facts that stand in another one are not its own.
+        standing: derived: facts that stand, in order, whatever their lateness and household.
+        types: derived: types of the lines.
+        lag_ms: derived: the most by which a line came after what its feed had been heard up to; a
+            lateness that accepts this much leaves nothing out.
     """
 
     lines: tuple[LifeEvent, ...] = ()
     since: int = 0
     forgotten: frozenset[str] = frozenset()
-    resume: Mapping[str, Position] = field(default_factory=dict)
-    _views: dict[Lateness | None, tuple[LiveEvent, ...]] = field(default_factory=dict, compare=False, repr=False)
+    resume: Mapping[str, Position] = _NO_RESUME
+    household: str | None = None
+    standing: tuple[LiveEvent, ...] = ()
+    types: frozenset[str] = frozenset()
+    lag_ms: int = 0
 
     @property
     def live(self) -> tuple[LiveEvent, ...]:
@@ -103,13 +123,39 @@ class Timeline:
 
     def view(self, lateness: Lateness | None) -> tuple[LiveEvent, ...]:
         """Facts that stand for a rule that leaves out lines too late by `lateness`; None: none are."""
-        found = self._views.get(lateness)
-        if found is None:
-            found = self._views[lateness] = _stand(self.lines, lateness)
-        return found
+        is_all = lateness is None or self.lag_ms <= lateness.sure_ms
+        found = self.standing if is_all else _stand(self.lines, lateness)
+        if self.household is None:
+            return found
+        return tuple([live for live in found if live.line.household == self.household])
 
 
 EMPTY = Timeline()
+
+
+def timeline_of(
+    lines: Sequence[LifeEvent],
+    since: int = 0,
+    forgotten: frozenset[str] = frozenset(),
+    resume: Mapping[str, Position] = _NO_RESUME,
+    household: str | None = None,
+) -> Timeline:
+    """The timeline of these lines, in order of their position, no id twice; the rest as in `Timeline`."""
+    kept = tuple(lines)
+    types = frozenset([line.type for line in kept])
+    lag_ms = max([_lag_ms(line) for line in kept], default=0)
+    return Timeline(kept, since, forgotten, resume, household, _stand(kept, None), types, lag_ms)
+
+
+def _lag_ms(line: LifeEvent) -> int:
+    """How late a line came; one that replaces another is judged by both, so it is always looked at."""
+    return line.heard - line.occurred_at if line.replaces is None else _ALWAYS_LATE
+
+
+@lru_cache(maxsize=65_536)
+def _with_type(types: frozenset[str], added: str) -> frozenset[str]:
+    """Always the same set for the same types, so that look-ups by it are quick."""
+    return types | {added}
 
 
 def position(line: LifeEvent) -> Position:
@@ -133,19 +179,35 @@ def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
     if line.id in timeline.forgotten:
         return timeline, Applied.DUPLICATE
     if line.occurred_at < timeline.since if line.replaces is None else line.replaces in timeline.forgotten:
-        return replace(timeline, forgotten=timeline.forgotten | {line.id}, _views={}), Applied.SETTLED
+        return timeline._replace(forgotten=timeline.forgotten | {line.id}), Applied.SETTLED
     return _keep(timeline, line)
 
 
 def _keep(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
-    lines = timeline.lines
-    if not lines or position(lines[-1]) < position(line):
+    lines, is_last = timeline.lines, True
+    place = position(line)
+    if not lines or position(lines[-1]) < place:
         lines = (*lines, line)
     else:
+        is_last = False
         kept = list(lines)
         insort(kept, line, key=position)
         lines = tuple(kept)
-    grown = Timeline(lines, timeline.since, timeline.forgotten, timeline.resume)
+    is_plain = is_last and line.change is ChangeKind.CREATED and timeline.lag_ms < _ALWAYS_LATE
+    standing = (*timeline.standing, LiveEvent(line.id, line, place, line.ended_at)) if is_plain else _stand(lines, None)
+    types = timeline.types
+    if line.type not in types:
+        types = _with_type(types, line.type)
+    grown = Timeline(
+        lines,
+        timeline.since,
+        timeline.forgotten,
+        timeline.resume,
+        timeline.household,
+        standing,
+        types,
+        max(timeline.lag_ms, _lag_ms(line)),
+    )
     if len(lines) > MOST_LINES:
         grown = trim(grown, lines[len(lines) - MOST_LINES].occurred_at)
     if line.change is ChangeKind.CREATED:
@@ -160,6 +222,13 @@ def find(timeline: Timeline, line_id: str) -> LifeEvent | None:
         if line.id == line_id:
             return line
     return None
+
+
+def lines_of_fact(timeline: Timeline, line_id: str) -> list[LifeEvent]:
+    """All kept lines about the fact a line speaks of, in order; that line alone while its original is unknown."""
+    if all(line.change is ChangeKind.CREATED for line in timeline.lines):
+        return [line for line in timeline.lines if line.id == line_id]
+    return next(lines for lines in _facts(timeline.lines).values() if any(line.id == line_id for line in lines))
 
 
 def _is_same(known: LifeEvent, line: LifeEvent) -> bool:
@@ -184,7 +253,7 @@ def trim(timeline: Timeline, before: int) -> Timeline:
         return timeline
     gone = {line.id for lines in _facts(timeline.lines).values() if _is_over(lines, before) for line in lines}
     kept = tuple(line for line in timeline.lines if line.id not in gone)
-    return Timeline(kept, before, timeline.forgotten | gone, timeline.resume)
+    return timeline_of(kept, before, timeline.forgotten | gone, timeline.resume, timeline.household)
 
 
 def _is_over(lines: list[LifeEvent], before: int) -> bool:
@@ -276,14 +345,14 @@ def pack(timeline: Timeline) -> bytes:
         )
         for x in timeline.lines
     ]
-    return orjson.dumps((lines, timeline.since, sorted(timeline.forgotten), dict(timeline.resume)))
+    return orjson.dumps((lines, timeline.since, sorted(timeline.forgotten), dict(timeline.resume), timeline.household))
 
 
 def unpack(data: bytes) -> Timeline:
     """Reads what `pack` wrote."""
-    lines, since, forgotten, resume = orjson.loads(data)
+    lines, since, forgotten, resume, household = orjson.loads(data)
     places: dict[str, Position] = {name: (p[0], p[1], p[2], p[3]) for name, p in resume.items()}
-    return Timeline(tuple(_line(parts) for parts in lines), since, frozenset(forgotten), places)
+    return timeline_of([_line(parts) for parts in lines], since, frozenset(forgotten), places, household)
 
 
 def _line(parts: list[Any]) -> LifeEvent:

@@ -16,7 +16,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from processors.decisions import Decision
 from processors.disclosure.model import Cell, Release
-from processors.events import Control, LifeEvent, Mark
+from processors.events import Control, HouseholdEvent, LifeEvent, Mark
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
@@ -32,6 +32,7 @@ __all__ = ["Codec", "Unread", "Unreadable", "Value", "decode_attributes", "encod
 
 Value = (
     LifeEvent
+    | HouseholdEvent
     | Mark
     | Control
     | Decision
@@ -48,6 +49,7 @@ Value = (
 
 _TYPES: tuple[type[Any], ...] = (
     LifeEvent,
+    HouseholdEvent,
     Mark,
     Control,
     Decision,

@@ -70,6 +70,11 @@ class Contract:
         """How long after it occurred the agency may still record an event, ms."""
         return self.mapping.settles_within_ms
 
+    @property
+    def begins_ms(self) -> int | None:
+        """From when on the agency's records are complete, ms; None: from the first that came."""
+        return self.mapping.begins_ms
+
 
 def load_contract(
     folder: Path,

@@ -18,6 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import processors
+from processors.civil_time import Duration, parse_duration
 from processors.disclosure.model import ALL
 from processors.disclosure.policy import DisclosurePolicy
 from processors.events import EventType
@@ -108,6 +109,14 @@ class Deployment:
     def default_area(self) -> str:
         """Area of households whose own is not known."""
         return next(iter(self.areas))
+
+    @property
+    def enforcement(self) -> frozenset[str]:
+        """Ids of teams and services that belong to an enforcement body: marked so, or given by a team marked so."""
+        teams = [team for team in self.teams.values() if team.is_enforcement]
+        names = {name for team in teams for name in (team.id, *team.title.values())}
+        services = {one.id for one in self.services.values() if one.is_enforcement or one.provider in names}
+        return frozenset(services | {team.id for team in teams})
 
     @property
     def granted_types(self) -> frozenset[str]:
@@ -224,7 +233,7 @@ class _Loader:
         return {file.relative_to(where).as_posix(): file.read_text(encoding="utf-8") for file in files}
 
 
-_TYPE_FIELDS = ("attributes", "help_seeking", "benefit_receipt")
+_TYPE_FIELDS = ("attributes", "help_seeking", "benefit_receipt", "kept_for")
 
 
 def _event_type(node: Node, languages: tuple[str, ...]) -> EventType:
@@ -235,7 +244,15 @@ def _event_type(node: Node, languages: tuple[str, ...]) -> EventType:
         attributes={name: one.type for name, one in _attributes(node).items()},
         is_help_seeking="help_seeking" in parts and parts["help_seeking"].flag(),
         is_benefit_receipt="benefit_receipt" in parts and parts["benefit_receipt"].flag(),
+        kept_for=_kept_for(parts["kept_for"]) if "kept_for" in parts else None,
     )
+
+
+def _kept_for(node: Node) -> Duration | None:
+    found = parse_duration(node.text())
+    if found is None:
+        node.wrong("`kept_for` is not a duration", "write a number and a unit, such as `13 months`")
+    return found
 
 
 def _quiet(node: Node) -> Node:

@@ -48,24 +48,32 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A lead team; `capacity` in new offers per working day and area it works in."""
+    """A lead team; `capacity` in new offers per working day and area it works in.
+
+    A team of an enforcement body may stand in the directory; no rule may send it anything.
+    """
 
     id: str
     title: Titles
     contact: str
     areas: tuple[str, ...]
     capacity: int
+    is_enforcement: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An entry of the service directory; `lead_time` in the provider's words."""
+    """An entry of the service directory; `lead_time` in the provider's words.
+
+    With `is_enforcement` its provider is an enforcement body, and no rule may offer it.
+    """
 
     id: str
     title: Titles
     provider: str
     description: Titles
     lead_time: str
+    is_enforcement: bool = False
 
 
 def titles_of(node: Node, languages: Collection[str] = ()) -> dict[str, str]:
@@ -105,7 +113,7 @@ def read_purpose(node: Node, types: Collection[str], languages: Collection[str])
 
 def read_team(node: Node, areas: Collection[str], languages: Collection[str]) -> Team:
     """One team; areas it names must exist."""
-    parts = node.fields(("title", "contact", "areas", "capacity"))
+    parts = node.fields(("title", "contact", "areas", "capacity"), ("enforcement",))
     named = parts["areas"].items() if "areas" in parts else []
     for one in named:
         if one.text() not in areas:
@@ -116,6 +124,7 @@ def read_team(node: Node, areas: Collection[str], languages: Collection[str]) ->
         _text(parts, "contact"),
         tuple(one.text() for one in named),
         parts["capacity"].whole() if "capacity" in parts else 0,
+        _flag(parts, "enforcement"),
     )
 
 
@@ -155,18 +164,23 @@ def _days(node: Node | None) -> int:
 
 def read_service(node: Node, languages: Collection[str]) -> Service:
     """One service."""
-    parts = node.fields(("title", "provider", "description", "lead_time"))
+    parts = node.fields(("title", "provider", "description", "lead_time"), ("enforcement",))
     return Service(
         node.name,
         _titles(parts, "title", languages),
         _text(parts, "provider"),
         _titles(parts, "description", languages),
         _text(parts, "lead_time"),
+        _flag(parts, "enforcement"),
     )
 
 
 def _text(parts: Mapping[str, Node], name: str) -> str:
     return parts[name].text() if name in parts else ""
+
+
+def _flag(parts: Mapping[str, Node], name: str) -> bool:
+    return name in parts and parts[name].flag()
 
 
 def _titles(parts: Mapping[str, Node], name: str, languages: Collection[str]) -> Titles:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import cel
 
+from processors.civil_time import Calendar, day_start
 from processors.events import Attribute, ChangeKind, EventType
 from schemas.avro import AvroSchema, definitions, leaf_type
 from schemas.closures import (
@@ -38,7 +39,7 @@ from schemas.problems import Node
 from schemas.values import NAMED_FORMATS, Misdated, day_reader, format_of, moment_reader, number_reader
 
 TOP_REQUIRED = ("version", "title", "contact", "settles_within", "id", "recorded_at", "type", "events")
-TOP_OPTIONAL = ("key", "change", "replaces", "ended_at")
+TOP_OPTIONAL = ("begins", "key", "change", "replaces", "ended_at")
 EVENT_REQUIRED = ("occurred_at", "persons")
 EVENT_OPTIONAL = ("attributes", "requires")
 PERSON_REQUIRED = ("ids",)
@@ -116,6 +117,7 @@ class RecordMapping:
         title: what the contract is about.
         contact: whom to ask.
         settles_within_ms: how long after it occurred the agency may still record an event.
+        begins_ms: from when on its records are complete; None: from the first that came.
         type_of: record -> type, None when the record is nobody's life event, or a rejection.
         id_parts: record -> the agency's event id in parts; an empty one is missing.
         id_field: the one field of the record that is the event id; None: the id stands deeper or in parts.
@@ -131,6 +133,7 @@ class RecordMapping:
     title: str
     contact: Contact
     settles_within_ms: int
+    begins_ms: int | None
     type_of: Callable[[_Datum], str | Rejection | None]
     id_parts: Callable[[_Datum], tuple[str, ...]]
     id_field: IdField | None
@@ -187,6 +190,7 @@ class _Compiler:
             title=part("title").text(),
             contact=_contact(part("contact")),
             settles_within_ms=part("settles_within").duration_ms(),
+            begins_ms=day_start(parts["begins"].day(), Calendar(self.zone.key)) if "begins" in parts else None,
             type_of=self.type_of(part("type"), events),
             id_parts=id_,
             id_field=self.id_field(part("id")),

@@ -16,6 +16,7 @@ import infra
 from processors.civil_time import Calendar
 from processors.rules.check import Deployment as RuleDeployment
 from processors.rules.load import load as load_rules
+from processors.rules.model import Subject
 from processors.rules.ruleset import RuleSet
 from schemas.codec import Codec, decode_attributes, internal_codec
 from schemas.deployment import Deployment, DeploymentFault
@@ -29,8 +30,11 @@ from streams.errors import Unreachable, WrongUse
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
 from streams.settings import Settings
-from streams.stages.correlate import CorrelateContext, CorrelateTask
+from streams.stages.correlate import CorrelateTask
+from streams.stages.deciding import DecidingContext
 from streams.stages.deliver import DeliverTask
+from streams.stages.forwarding import HouseholdWriter, types_for
+from streams.stages.households import HouseholdsTask
 from streams.stages.intake import IntakeContext, IntakeTask
 from streams.stages.plan import PlanContext, PlanTask
 from streams.stages.situations import SituationWriter
@@ -136,6 +140,7 @@ def rule_deployment(deployment: Deployment) -> RuleDeployment:
         purposes={purpose.id: purpose.types for purpose in deployment.purposes.values()},
         teams=frozenset(deployment.teams),
         services=frozenset(deployment.services),
+        enforcement=deployment.enforcement,
         calendar=Calendar(deployment.zone.key, deployment.holidays),
     )
 
@@ -206,11 +211,31 @@ def _intake(platform: Platform) -> Iterator[Stage]:
 
 @contextmanager
 def _correlate(platform: Platform) -> Iterator[Stage]:
+    context = _deciding(platform, Subject.PERSON)
+    households = household_writer(platform)
+    yield Stage(
+        "correlate", (topics.LIFE_EVENTS,), lambda _topic, partition: CorrelateTask(partition, context, households)
+    )
+
+
+@contextmanager
+def _households(platform: Platform) -> Iterator[Stage]:
+    context = _deciding(platform, Subject.HOUSEHOLD)
+    yield Stage("households", (topics.HOUSEHOLD_EVENTS,), lambda _topic, partition: HouseholdsTask(partition, context))
+
+
+def household_writer(platform: Platform) -> HouseholdWriter:
+    """What correlate passes on to households."""
+    types = types_for(platform.rules.of_subject(Subject.HOUSEHOLD))
+    return HouseholdWriter(platform.codec, types, platform.settings.core_partitions)
+
+
+def _deciding(platform: Platform, subject: Subject) -> DecidingContext:
     settings = platform.settings
-    context = CorrelateContext(
+    return DecidingContext(
         bootstrap=platform.bootstrap,
         codec=platform.codec,
-        rules=platform.rules,
+        rules=platform.rules.of_subject(subject),
         feeds=frozenset(platform.deployment.contracts),
         is_wall=settings.clock == "wall",
         situations=SituationWriter(
@@ -221,7 +246,6 @@ def _correlate(platform: Platform) -> Iterator[Stage]:
         ),
         core_partitions=settings.core_partitions,
     )
-    yield Stage("correlate", (topics.LIFE_EVENTS,), lambda _topic, partition: CorrelateTask(partition, context))
 
 
 @contextmanager
@@ -241,6 +265,7 @@ def _deliver(platform: Platform) -> Iterator[Stage]:
 _BUILDERS: dict[str, Callable[[Platform], AbstractContextManager[Stage]]] = {
     "intake": _intake,
     "correlate": _correlate,
+    "households": _households,
     "plan": _plan,
     "deliver": _deliver,
 }

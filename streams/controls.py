@@ -22,7 +22,7 @@ from streams.kafka.transactions import Outgoing, TransactionalSender
 from streams.settings import Settings
 
 RECENT = 5_000
-"""Among so many of the newest records correlate's marks are found: it puts one on every partition each second."""
+"""Among so many of the newest records the marks of all who tell plan are found: they put one there each second."""
 
 
 def publish_now(settings: Settings, control: Control) -> Control:
@@ -42,7 +42,7 @@ def publish_now(settings: Settings, control: Control) -> Control:
 
 
 def clock_of(address: str, codec: Codec) -> int | None:
-    """Plan's clock, ms: the smallest of correlate's newest marks; None before there are any."""
+    """Plan's clock, ms: the smallest of the newest marks; None before there are any."""
     source = (topics.SITUATIONS, 0)
     end = ends_of(address, [source])[source]
     marks: dict[int, SituationMark] = {}

@@ -1,6 +1,6 @@
 """The processes of the platform by name, in the order in which an event passes them."""
 
-FAUST_STAGES = ("intake", "correlate", "plan", "deliver")
+FAUST_STAGES = ("intake", "correlate", "households", "plan", "deliver")
 """Those that follow Kafka as Faust workers; `streams.stages` runs them."""
 
 SERVICES = ("aggregate", "relay", "gateway", "board")

@@ -21,7 +21,9 @@ from streams.settings import Settings
 
 LIFE_EVENTS = "life-events.v1"
 CONTROLS = "controls.v1"
+HOUSEHOLD_EVENTS = "household-events.v1"
 DECISIONS = "decisions.v1"
+HOUSEHOLD_DECISIONS = "household-decisions.v1"
 SITUATIONS = "situations.v1"
 OFFERS = "offers.v1"
 OUTCOMES = "outcomes.v1"
@@ -116,8 +118,20 @@ def core(settings: Settings) -> tuple[Topic, ...]:
         ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
         Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
+        Topic(
+            HOUSEHOLD_EVENTS,
+            partitions,
+            "household|record id",
+            "life events that rules per household look at, as each household hears them, and marks of time",
+            compacted,
+        ),
+        Topic(
+            dead_letters(HOUSEHOLD_EVENTS, "households"), 1, "as received", "what households could not take", _kept(30)
+        ),
         Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),
-        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and correlate's clock", for_ever),
+        # Apart from the other: a ledger is read to its end at start, which only its one writer can be sure of.
+        Topic(HOUSEHOLD_DECISIONS, partitions, "household|match", "the ledger of rules per household", compacted),
+        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and the clock", for_ever),
         Topic(dead_letters(SITUATIONS, "plan"), 1, "as received", "what plan could not take", _kept(30)),
         Topic(
             OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted

@@ -18,11 +18,13 @@ import infra
 from processors.events import ChangeKind, ControlKind
 from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferState, Reason, Urgency
-from processors.rules.document import RULE_KEYS, RULE_KEYS_LATER, STEP_KEYS, STEP_KEYS_LATER
+from processors.rules.document import RULE_KEYS
 from processors.rules.examples import run_examples
 from processors.rules.lines import json_attributes
 from processors.rules.load import load as load_rules
+from processors.rules.member_text import COMBINATIONS
 from processors.rules.ruleset import RuleSet
+from processors.rules.step_text import STEP_KEYS
 from schemas.contract import Contract
 from schemas.deployment import Deployment
 from schemas.mapping import EVENT_OPTIONAL, EVENT_REQUIRED, PERSON_OPTIONAL, TOP_OPTIONAL, TOP_REQUIRED, VALUE_FIELDS
@@ -111,19 +113,8 @@ def test_every_rejection_reason_has_meaning_and_remedy():
 
 
 def test_every_rule_keyword_has_its_entry():
-    entries = " ".join(table_terms("rules.md"))
-    words = set(re.findall(r"[a-z_]+", entries))
-    assert {*RULE_KEYS, *STEP_KEYS, *RULE_KEYS_LATER, *STEP_KEYS_LATER} - words == set()
-
-
-def test_rule_keywords_are_marked_as_this_version_has_them():
-    supported, later = set(), set()
-    for line in text_of("rules.md").splitlines():
-        if line.startswith("| `"):
-            terms = set(re.findall(r"`([a-z_]+)`", line.split("|")[1]))
-            (later if line.rstrip().endswith("| not yet |") else supported).update(terms)
-    assert {*RULE_KEYS, *STEP_KEYS} <= supported
-    assert {*RULE_KEYS_LATER, *STEP_KEYS_LATER} <= later
+    words = set(re.findall(r"[a-z_]+", " ".join(table_terms("rules.md"))))
+    assert {*RULE_KEYS, *STEP_KEYS, *COMBINATIONS} - words == set()
 
 
 def test_every_mapping_field_is_explained():

@@ -19,7 +19,7 @@ from processors.decisions import Decision, DecisionKind
 from processors.disclosure.model import ALL, Contributor, Measure, Tally, size_of
 from processors.events import LifeEvent
 from processors.offers.model import OfferRecord, OfferState
-from processors.timeline import EMPTY, Timeline, apply, find, root_of, trim
+from processors.timeline import EMPTY, Timeline, apply, find, root_of, timeline_of, trim
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class WeeklyFold:
             self.dropped[Measure.EVENTS] += _orphans(timeline) - _orphans(kept)
             if kept.lines:
                 # A timeline remembers the ids of what it dropped; here they would grow for ever.
-                self._timelines[person] = Timeline(kept.lines)
+                self._timelines[person] = timeline_of(kept.lines)
             else:
                 del self._timelines[person]
         self._matches = {id_: each for id_, each in self._matches.items() if each.completed_at >= until}
@@ -132,7 +132,7 @@ class WeeklyFold:
         self._timelines[line.person], _ = apply(timeline, line)
 
     def _decision(self, decision: Decision) -> None:
-        if decision.kind is DecisionKind.LATE:
+        if decision.kind in (DecisionKind.LATE, DecisionKind.REVIEW):
             return
         if decision.completed_at < self.open_from:
             self.dropped[Measure.SITUATIONS] += 1

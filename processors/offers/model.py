@@ -6,6 +6,7 @@ wire (`schemas`), nor who a person is: persons and households are pseudonyms.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,14 +90,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A match of a rule with everything plan needs, as correlate puts it on `situations.v1`.
+    """A match of a rule with everything plan needs, as correlate or households put it on `situations.v1`.
 
     Attributes:
         kind: `withdrawn` takes back the `matched` of the same match; of its other attributes only
             household, area and `known_at` are read.
         match: identity of the match (see `processors.decisions.Decision`).
         rule, version, title: which rule, in which version, called what.
-        person, household, area: whom it concerns (pseudonyms).
+        person, household, area: whom it concerns (pseudonyms); of a household's match, whose event was last.
         completed_at: event time, or deadline of an absence, at which the pattern was complete, ms.
         known_at: earliest clock at which this line could be known, ms.
         ripe_at: end of the hold, ms; not before `known_at`.
@@ -132,14 +133,19 @@ class Situation:
     explanation: str = ""
     events: tuple[BoundEvent, ...] = ()
 
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody it is about, each once: of a household, whoever lived through one of its events."""
+        return _persons(self.person, self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class SituationMark:
-    """Correlate's clock for one of its partitions: "no line of mine is still to come up to `now`".
+    """The clock of one who tells situations: "no line of mine is still to come up to `now`".
 
     Attributes:
-        source_partition: correlate's input partition.
-        source_partitions: how many there are; plan's clock is the minimum over all of them.
+        source_partition: correlate's input partition; those of households are numbered after correlate's.
+        source_partitions: how many there are of both; plan's clock is the minimum over all of them.
         now: ms, inclusive.
     """
 
@@ -160,6 +166,15 @@ class OfferedSituation:
     completed_at: int
     explanation: str
     events: tuple[BoundEvent, ...] = ()
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Everybody it is about, each once."""
+        return _persons(self.person, self.events)
+
+
+def _persons(person: str, events: Iterable[BoundEvent]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([person, *(event.person for event in events if event.person)]))
 
 
 @dataclass(frozen=True, slots=True)

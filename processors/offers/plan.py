@@ -278,7 +278,7 @@ class _Plan:
         """Finds the offer a ripe situation belongs to, or why there is none."""
         household = area.households.get(standing.household) or Household()
         replaced = replaced_by(area, standing, situation)
-        if is_opted_out(area, situation.person):
+        if is_opted_out(area, situation):
             reason = Reason.OPTED_OUT
         elif replaced is not None:
             return self._take_place(area, replaced, standing, at)

@@ -69,7 +69,7 @@ def _can_take_place(area: AreaState, new: Standing, old: Standing, at: int) -> b
         and new.known_at <= at
         and not _is_taken_back(new, at)
         and new.situation is not None
-        and not is_opted_out(area, new.situation.person)
+        and not is_opted_out(area, new.situation)
     )
 
 
@@ -85,10 +85,10 @@ def replaced_by(area: AreaState, standing: Standing, situation: Situation) -> St
     )
 
 
-def is_opted_out(area: AreaState, person: str) -> bool:
-    """Whether the newest word of a person is that they want no contact."""
-    word = area.controls.get(person)
-    return word is not None and word.kind is ControlKind.OPT_OUT
+def is_opted_out(area: AreaState, situation: Situation) -> bool:
+    """Whether the newest word of anybody a situation is about is that they want no contact."""
+    words = (area.controls.get(person) for person in situation.persons)
+    return any(word is not None and word.kind is ControlKind.OPT_OUT for word in words)
 
 
 def offer_of(area: AreaState, standing: Standing) -> OpenOffer:
@@ -101,17 +101,15 @@ def offer_of(area: AreaState, standing: Standing) -> OpenOffer:
 def enter(area: AreaState, standing: Standing) -> None:
     """A situation has joined its household's offer."""
     standing.status = Status.JOINED
-    if standing.situation is not None:
-        area.joined.setdefault(standing.situation.person, []).append(standing)
+    for person in standing.situation.persons if standing.situation is not None else ():
+        area.joined.setdefault(person, []).append(standing)
 
 
 def part(area: AreaState, standing: Standing) -> None:
     """A situation has left its household's offer."""
-    if standing.situation is None:
-        return
-    person = standing.situation.person
-    remaining = [each for each in area.joined[person] if each is not standing]
-    if remaining:
-        area.joined[person] = remaining
-    else:
-        del area.joined[person]
+    for person in standing.situation.persons if standing.situation is not None else ():
+        remaining = [each for each in area.joined[person] if each is not standing]
+        if remaining:
+            area.joined[person] = remaining
+        else:
+            del area.joined[person]

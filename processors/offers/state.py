@@ -137,7 +137,7 @@ class PartitionState:
     """Clock, areas and agenda of one partition of `situations.v1`.
 
     Attributes:
-        sources: how many partitions correlate reads.
+        sources: how many partitions correlate and households read.
         heard: source partition -> its newest mark, ms.
         reached: everything due until then (inclusive) has happened, ms; None before the clock starts.
         policy: contact limits in force, as last heard on the log; None until then.
@@ -269,8 +269,8 @@ def _area_in(name: str, value: dict[str, Any]) -> AreaState:
     area.households = {key: _household_in(area, each) for key, each in value["households"].items()}
     for household in area.households.values():
         for standing in household.offer.members if household.offer else ():
-            if standing.situation is not None:
-                area.joined.setdefault(standing.situation.person, []).append(standing)
+            for person in standing.situation.persons if standing.situation is not None else ():
+                area.joined.setdefault(person, []).append(standing)
     return area
 
 

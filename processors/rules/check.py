@@ -6,37 +6,32 @@ Form is checked by `document`, examples by `examples`. Every problem carries lin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 from processors.civil_time import Calendar
-from processors.events import Attribute, EventType, LifeEvent
-from processors.rules.conditions import ENVELOPE, FUNCTIONS, Condition, Fields, Path, compile_condition, evaluate
-from processors.rules.document import RESERVED_NAMES
+from processors.events import EventType
+from processors.rules.condition_types import check_conditions
+from processors.rules.conditions import ENVELOPE
+from processors.rules.limits import check_limits, check_size
 from processors.rules.model import (
     ANY_TYPE,
-    FIRST,
-    PREVIOUS,
     AbsenceStep,
     EventStep,
-    Member,
+    GroupStep,
+    Overlap,
     Problem,
+    ReportKind,
     Rule,
-    Step,
-    Where,
+    Runs,
+    walk,
 )
-from processors.timeline import LiveEvent, position
+from processors.rules.scope import check_names, names_at_the_end
 
 EXPLAINED = ("occurred_at", "recorded_at", "type", "agency")
 """Fields of a bound event an explanation may name: a decision carries no attributes."""
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-
-_SAMPLES: Sequence[Mapping[str, Attribute]] = (
-    {"string": "", "number": 0.0, "boolean": False, "date": "2026-01-01"},
-    {"string": "x", "number": 1e6, "boolean": True, "date": "2026-12-31"},
-    {"string": "x", "number": 1.0, "boolean": False, "date": "2026-06-30"},
-)
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class Deployment:
         purposes: purpose -> types granted to it; None: not checked.
         teams: names of the teams that may lead; None: not checked.
         services: names from the service directory; None: not checked.
+        enforcement: names of teams and services that belong to an enforcement body; no rule may send them anything.
         calendar: zone and holidays.
     """
 
@@ -56,21 +52,60 @@ class Deployment:
     purposes: Mapping[str, frozenset[str]] | None = None
     teams: Collection[str] | None = None
     services: Collection[str] | None = None
+    enforcement: Collection[str] = frozenset()
     calendar: Calendar = field(default_factory=Calendar)
 
 
 def check(rules: Sequence[Rule], deployment: Deployment) -> list[Problem]:
-    """Every problem of these rules, each alone and together."""
+    """Every problem of these rules, each alone and together; all of them refuse."""
     problems = list(_versions(rules))
+    catalogue = deployment.catalogue
     for rule in rules:
-        for found in (_names(rule), _conditions(rule, deployment), _explanation(rule)):
-            problems.extend(found)
-        if deployment.catalogue is not None:
-            for found in (_limits(rule), _types(rule, deployment), _no_harm(rule, deployment.catalogue)):
-                problems.extend(found)
-            problems.extend(_recipients(rule, deployment))
-            problems.extend(_examples(rule))
-    return sorted(problems, key=lambda problem: (problem.file, problem.line))
+        problems += check_names(rule, is_experiment=catalogue is None)
+        problems += check_conditions(rule, catalogue, _visible(rule, deployment))
+        problems += _explanation(rule)
+        problems += _among(rule)
+        if catalogue is not None:
+            problems += check_limits(rule)
+            problems += check_size(rule, catalogue)
+            problems += _types(rule, deployment)
+            problems += _repeats(rule, deployment)
+            problems += _no_harm(rule, catalogue)
+            problems += _recipients(rule, deployment)
+            problems += _examples(rule)
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line))
+
+
+def warnings(rules: Sequence[Rule]) -> list[Problem]:
+    """What is worth a second look in rules that pass every check."""
+    return [problem for rule in rules for problem in _overlap(rule)]
+
+
+def _overlap(rule: Rule) -> Iterator[Problem]:
+    """`overlap` is left to its default where two runs can be open at once."""
+    if "overlap" in rule.lines or rule.overlap is not Overlap.START_AFTER or not _can_two_be_open(rule):
+        return
+    remedy = "add `overlap: start after`, `keep` or `longest`"
+    problem = "two runs can be open at once, and `overlap` is left to its default"
+    yield Problem(rule.file, rule.lines.get("steps", 1), problem, remedy, is_warning=True)
+
+
+def _can_two_be_open(rule: Rule) -> bool:
+    """Whether another event can open a run before the first run is over."""
+    if rule.runs is Runs.FIRST_ONLY or rule.report.kind is ReportKind.ONCE or not rule.steps:
+        return False
+    first, *later = rule.steps
+    is_over_at_once = isinstance(first, EventStep) and first.repetition.most == 1 and not first.is_all
+    return not is_over_at_once or any(not isinstance(s, AbsenceStep) or not s.is_looking_back for s in later)
+
+
+def _visible(rule: Rule, deployment: Deployment) -> frozenset[str]:
+    """Types the rule's timeline can hold."""
+    if rule.among is not None:
+        return rule.among
+    if deployment.purposes is not None:
+        return deployment.purposes.get(rule.purpose, frozenset())
+    return frozenset(deployment.catalogue or ()) | rule.types - {ANY_TYPE}
 
 
 def _versions(rules: Sequence[Rule]) -> Iterator[Problem]:
@@ -90,62 +125,50 @@ def _problem(rule: Rule, key: str, problem: str, remedy: str) -> Problem:
     return Problem(rule.file, rule.lines.get(key, 1), problem, remedy)
 
 
-def _names(rule: Rule) -> Iterator[Problem]:
-    """Names are new, not reserved, and exist before their use (`until` excepted)."""
-    known: set[str] = set()
-    for step in rule.steps:
-        yield from _uses(rule, step, known)
-        if isinstance(step, EventStep):
-            for name in _own_names(step):
-                if name in known:
-                    yield Problem(rule.file, step.line, f"the name `{name}` is given twice", "choose another name")
-                if name in RESERVED_NAMES | ENVELOPE | FUNCTIONS.keys() or not re.fullmatch(r"[A-Za-z_]\w*", name):
-                    problem = f"`{name}` cannot be a name"
-                    yield Problem(rule.file, step.line, problem, "choose another word, letters only")
-                known.add(name)
+def _among(rule: Rule) -> Iterator[Problem]:
+    """`among` holds every type the rule speaks of."""
+    if rule.among is None:
+        return
+    for name in sorted(rule.types - rule.among - {ANY_TYPE}):
+        problem = f"the rule uses `{name}`, which `among` leaves out"
+        yield _problem(rule, "among", problem, f"add `{name}` to `among`")
 
 
-def _own_names(step: EventStep) -> list[str]:
-    return [name for name in (step.name, *(member.name for member in step.members)) if name is not None]
-
-
-def _uses(rule: Rule, step: Step, known: Collection[str]) -> Iterator[Problem]:
-    if isinstance(step, EventStep):
-        used = step.within.anchor if step.within else None
-        allowed = [FIRST, PREVIOUS, *known]
-    else:
-        used, allowed = step.after, [FIRST, *known]
-    if used is not None and used not in allowed:
-        problem = f"`{used}` is not the name of an earlier step"
-        yield Problem(rule.file, step.line, problem, f"use one of: {', '.join(allowed)}")
-    if isinstance(step, AbsenceStep) and step.until is not None:
-        later = [name for each in rule.event_steps if each.position > step.position for name in _own_names(each)]
-        if step.until not in later:
-            problem = f"`until: {step.until}` is not the name of a later step"
-            yield Problem(rule.file, step.line, problem, "name the step it holds until with `as`")
-
-
-def _limits(rule: Rule) -> Iterator[Problem]:
-    """Every open end has a time limit."""
-    for step in rule.event_steps[1:]:
-        if step.within is None and rule.within is None:
-            yield Problem(rule.file, step.line, "the step has no time limit", "add `within: 60 days of previous`")
+def _repeats(rule: Rule, deployment: Deployment) -> Iterator[Problem]:
+    """Fields that make a repeat are in the envelope or in a contract the rule sees."""
+    if rule.repeats is None:
+        return
+    catalogue = deployment.catalogue or {}
+    seen = {name for each in _visible(rule, deployment) & catalogue.keys() for name in catalogue[each].attributes}
+    for name in rule.repeats.fields:
+        if name not in seen | ENVELOPE:
+            problem = f"no event of the rule has a field `{name}`"
+            yield _problem(rule, "repeats", problem, f"use one of: {_listed(seen | ENVELOPE)}")
 
 
 def _types(rule: Rule, deployment: Deployment) -> Iterator[Problem]:
-    catalogue = deployment.catalogue or {}
     purposes = deployment.purposes
     if purposes is not None and rule.purpose not in purposes:
         problem = f"the purpose `{rule.purpose}` is not known"
         yield _problem(rule, "purpose", problem, f"use one of: {_listed(purposes)}")
-    for step in rule.steps:
-        for name in sorted(step.types - {ANY_TYPE}):
-            if name not in catalogue:
-                problem = f"the event type `{name}` is not in the catalogue"
-                yield Problem(rule.file, step.line, problem, f"use one of: {_listed(catalogue)}")
-            elif purposes is not None and name not in purposes.get(rule.purpose, {name}):
-                problem = f"`{name}` is not granted to the purpose `{rule.purpose}`"
-                yield Problem(rule.file, step.line, problem, "have it granted in purposes.yaml, or leave it out")
+    for name in sorted(rule.among or ()):
+        yield from _type(rule, rule.lines.get("among", 1), name, deployment)
+    for step in walk(rule.steps):
+        for name in sorted(step.all_types - {ANY_TYPE}) if not isinstance(step, GroupStep) else ():
+            yield from _type(rule, step.line, name, deployment)
+        if isinstance(step, GroupStep) and step.repetition.stop_at is not None:
+            yield from _type(rule, step.line, step.repetition.stop_at.type, deployment)
+
+
+def _type(rule: Rule, line: int, name: str, deployment: Deployment) -> Iterator[Problem]:
+    """One type a rule names: known, and granted to its purpose."""
+    catalogue, purposes = deployment.catalogue or {}, deployment.purposes
+    if name not in catalogue and name != ANY_TYPE:
+        problem = f"the event type `{name}` is not in the catalogue"
+        yield Problem(rule.file, line, problem, f"use one of: {_listed(catalogue)}")
+    elif purposes is not None and name not in purposes.get(rule.purpose, {name}) and name != ANY_TYPE:
+        problem = f"`{name}` is not granted to the purpose `{rule.purpose}`"
+        yield Problem(rule.file, line, problem, "have it granted in purposes.yaml, or leave it out")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -154,38 +177,42 @@ def _listed(names: Iterable[str]) -> str:
 
 def _no_harm(rule: Rule, catalogue: Mapping[str, EventType]) -> Iterator[Problem]:
     """Seeking help and receiving benefits may only spare a person an offer, never bring one."""
-    for step in rule.event_steps:
+    for step in rule.bindings:
         for name in sorted(step.types & catalogue.keys()):
             if catalogue[name].is_help_seeking or catalogue[name].is_benefit_receipt:
                 what = "help seeking" if catalogue[name].is_help_seeking else "benefit receipt"
                 problem = f"`{name}` is {what} and may not stand as a positive step"
-                yield Problem(rule.file, step.line, problem, "use it in `absent` only")
+                yield Problem(rule.file, step.line, problem, "use it in `absent` or `stop_at` only")
 
 
 def _recipients(rule: Rule, deployment: Deployment) -> Iterator[Problem]:
+    """The lead team and every service exist, and none of them belongs to an enforcement body."""
     if rule.offer is None:
         return
-    if deployment.teams is not None and rule.offer.lead not in deployment.teams:
-        problem = f"the lead team `{rule.offer.lead}` is not known"
-        yield _problem(rule, "offer", problem, f"use one of: {_listed(deployment.teams)}")
+    lead, teams, services = rule.offer.lead, deployment.teams, deployment.services
+    remedy = "choose a body that helps: what is known for help is never sent to enforcement"
+    if teams is not None and lead not in teams:
+        yield _problem(rule, "offer", f"the lead team `{lead}` is not known", f"use one of: {_listed(teams)}")
+    elif lead in deployment.enforcement:
+        yield _problem(rule, "offer", f"the lead team `{lead}` is an enforcement body", remedy)
     for service in rule.offer.services:
-        if deployment.services is not None and service not in deployment.services:
+        if services is not None and service not in services:
             problem = f"the service `{service}` is not in the directory"
-            yield _problem(rule, "offer", problem, f"use one of: {_listed(deployment.services)}")
+            yield _problem(rule, "offer", problem, f"use one of: {_listed(services)}")
+        elif service in deployment.enforcement:
+            yield _problem(rule, "offer", f"the service `{service}` is given by an enforcement body", remedy)
 
 
 def _examples(rule: Rule) -> Iterator[Problem]:
     if not any(example.expect for example in rule.examples):
         yield _problem(rule, "examples", "no example matches", "add one with `expect: matched DATE`")
     if all(example.expect for example in rule.examples):
-        yield _problem(rule, "examples", "every example matches", "add one with `expect: nothing`")
+        yield _problem(rule, "examples", "no example shows what does not match", "add one with `expect: nothing`")
 
 
 def _explanation(rule: Rule) -> Iterator[Problem]:
     """The explanation names only what is always bound."""
-    always = {step.name for step in rule.event_steps} | {
-        step.members[0].name for step in rule.event_steps if len(step.members) == 1
-    }
+    always = {name for name, each in names_at_the_end(rule).items() if each.is_always}
     for text in rule.explain.values():
         for placeholder in PLACEHOLDER.findall(text):
             name, _, field = placeholder.partition(".")
@@ -194,86 +221,3 @@ def _explanation(rule: Rule) -> Iterator[Problem]:
             problem = f"the explanation uses `{{{placeholder}}}`, which no step always binds"
             remedy = f"use {{person}} or {{NAME.field}}, field one of {_listed(EXPLAINED)}"
             yield _problem(rule, "explain", problem, remedy)
-
-
-def _conditions(rule: Rule, deployment: Deployment) -> Iterator[Problem]:
-    earlier: list[EventStep] = []
-    for step in rule.steps:
-        for member in step.members:
-            for where in (member.where, step.where):
-                if where is not None:
-                    yield from _condition(rule, where, member, earlier, deployment)
-        if isinstance(step, EventStep):
-            earlier.append(step)
-
-
-def _condition(
-    rule: Rule, where: Where, member: Member, earlier: Sequence[EventStep], deployment: Deployment
-) -> Iterator[Problem]:
-    condition = compile_condition(where.source)
-    if isinstance(condition, str):
-        yield Problem(rule.file, where.line, f"`where: {where.source}` is {condition}", "correct the condition")
-        return
-    if deployment.catalogue is None or member.type not in deployment.catalogue:
-        return
-    types = _scope(earlier, deployment.catalogue)
-    unknown = sorted(p for p in condition.paths if not _exists(p, deployment.catalogue[member.type], types))
-    for path in unknown:
-        problem = f"`{'.'.join(path)}` is no field of `{member.type}` nor an earlier name"
-        fields = _listed(deployment.catalogue[member.type].attributes)
-        yield Problem(rule.file, where.line, problem, f"use a field of the contract: {fields}")
-    if not unknown:
-        yield from _tried(rule, where, condition, deployment.catalogue[member.type], types)
-
-
-_Scope = Mapping[str, tuple[Sequence[EventType], int]]
-
-
-def _scope(earlier: Sequence[EventStep], catalogue: Mapping[str, EventType]) -> _Scope:
-    """Earlier names: the types they can be, and how many events they hold."""
-    scope: dict[str, tuple[Sequence[EventType], int]] = {}
-    for step in earlier:
-        for name in _own_names(step):
-            members = [m for m in step.members if m.name == name] or step.members
-            scope[name] = ([catalogue[m.type] for m in members if m.type in catalogue], step.count)
-    return scope
-
-
-def _exists(path: Path, own: EventType, scope: _Scope) -> bool:
-    if path[0] in scope:
-        types, _ = scope[path[0]]
-        rest = path[1:]
-        return not rest or not types or any(_is_field(rest, each) for each in types)
-    return _is_field(path, own)
-
-
-def _is_field(path: Path, own: EventType) -> bool:
-    if path[0] == "attributes":
-        return len(path) == 1 or path[1] in own.attributes
-    return path[0] in ENVELOPE or path[0] in own.attributes
-
-
-def _tried(rule: Rule, where: Where, condition: Condition, own: EventType, scope: _Scope) -> Iterator[Problem]:
-    """Runs the condition on generated values: it must not fail."""
-    for values in _SAMPLES:
-        names = {
-            name: tuple(_sample(each) for each in types[:1]) * count for name, (types, count) in scope.items() if types
-        }
-        verdict = evaluate(condition, _sample(own), names, Fields(_reader(own, scope, values), Calendar("UTC")))
-        if verdict.error is not None:
-            problem = f"`where: {where.source}` fails on fields as the contract has them: {verdict.error}"
-            yield Problem(rule.file, where.line, problem, "compare numbers with numbers and texts with texts")
-            return
-
-
-def _sample(own: EventType) -> LiveEvent:
-    line = LifeEvent(f"{own.name}", own.name, "", "", "", "agency", "feed", 0, 0, 0, attributes=own.name.encode())
-
-    return LiveEvent(line.id, line, position(line), 0)
-
-
-def _reader(
-    own: EventType, scope: _Scope, values: Mapping[str, Attribute]
-) -> Callable[[bytes], Mapping[str, Attribute]]:
-    known = {own.name: own} | {each.name: each for types, _ in scope.values() for each in types}
-    return lambda name: {field: values[kind] for field, kind in known[name.decode()].attributes.items()}

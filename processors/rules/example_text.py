@@ -1,4 +1,4 @@
-"""The short notation of events in examples: `2026-01-05 job_lost {amount: 400} agency=x`."""
+"""The form of examples, with the short notation of events: `2026-01-05 job_lost {amount: 400} agency=x`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import re
 from datetime import date, datetime
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from processors.rules.model import ExampleEvent
+from processors.rules.model import Example, ExampleEvent
+from processors.rules.reader import Reader, line_of
+
+EXAMPLE_KEYS = ("name", "events", "expect")
+"""Keywords of an example; all three are needed."""
 
 _EVENT = re.compile(
     r"\s*(?P<at>\S+)\s+(?P<type>[\w*.-]+)\s*(?P<attributes>\{.*\})?(?P<rest>(?:\s+\w+=\S+)*)\s*", re.DOTALL
@@ -35,7 +40,9 @@ def example_event(text: str) -> ExampleEvent | str:
 def _attributes(text: str) -> dict[str, str | float | bool | None] | None:
     try:
         node = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
+        return None
+    if not isinstance(node, dict) or any(isinstance(value, dict | list) for value in node.values()):
         return None
     return {str(name): _value(value) for name, value in node.items()}
 
@@ -63,3 +70,35 @@ def expected_days(text: str) -> tuple[date, ...] | None:
         return tuple(date.fromisoformat(word) for word in words[1:])
     except ValueError:
         return None
+
+
+def read_examples(document: CommentedMap, reader: Reader) -> tuple[Example, ...]:
+    """The examples a rule carries."""
+    node = document.get("examples", [])
+    if not isinstance(node, list):
+        reader.refuse(line_of(document, "examples"), "`examples` is no list", "begin with `- name: ...`")
+        return ()
+    found = (_example(item, line_of(node, place), reader) for place, item in enumerate(node))
+    return tuple(example for example in found if example is not None)
+
+
+def _example(item: object, line: int, reader: Reader) -> Example | None:
+    if not isinstance(item, CommentedMap) or set(item) != set(EXAMPLE_KEYS) or not isinstance(item["events"], list):
+        remedy = "add what is missing, take away what is more; `events` is a list"
+        reader.refuse(line, "an example needs name, events and expect", remedy)
+        return None
+    expect = expected_days(str(item["expect"]))
+    if expect is None:
+        problem = f"`expect: {item['expect']}` is not known"
+        reader.refuse(line_of(item, "expect", line), problem, "write `matched 2026-02-10` or `nothing`")
+        return None
+    events = []
+    for place, text in enumerate(item["events"]):
+        event = example_event(text) if isinstance(text, str) else "is no text; put quotes around it"
+        if isinstance(event, ExampleEvent):
+            events.append(event)
+        else:
+            own = line_of(item["events"], place, line_of(item, "events", line))
+            remedy = 'write "2026-01-05 job_lost {amount: 400} agency=x"'
+            reader.refuse(own, f"an event of the example {event}", remedy)
+    return Example(reader.text(item["name"], line_of(item, "name", line), "name"), line, tuple(events), expect)

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from processors.civil_time import DAY_MS, local_date
-from processors.decisions import Decision
-from processors.rules import ledger as ledgers
-from processors.rules.conditions import Fields
-from processors.rules.decide import owned
-from processors.rules.ledger import fold_all
 from processors.rules.lines import BadLine, Line, Replay, event_of, json_attributes
-from processors.rules.match import Plan
 from processors.rules.model import Example, Problem, Rule
+from processors.rules.plan import Plan
 from processors.rules.ruleset import RuleSet
-from processors.timeline import EMPTY, apply
 
 PERSON = "example"
+HOUSEHOLD = "example-home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,7 @@ def _lines(example: Example) -> Iterator[Line]:
         yield {
             "id": f"example-{number}",
             "person": PERSON,
+            "household": HOUSEHOLD,
             "type": event.type,
             "occurred_at": event.at,
             "attributes": event.attributes,
@@ -77,18 +73,16 @@ def _lines(example: Example) -> Iterator[Line]:
 
 
 def _days(rules: RuleSet, plan: Plan, lines: list[Line]) -> tuple[date, ...]:
-    replay, timeline, decisions = Replay(rules), EMPTY, list[Decision]()
-    for number, line in enumerate(lines, start=1):
-        event = event_of(line, number, rules.calendar)
-        decisions += replay.event(event)
-        timeline, _ = apply(timeline, event)
-    last = max((line.recorded_at for line in timeline.lines), default=0)
-    over = last + plan.horizon_ms + max(plan.settles_ms.values(), default=0) + DAY_MS
-    standing = fold_all(ledgers.EMPTY, decisions + replay.advance(over)).standing
-    found = sorted(owned(plan, timeline, Fields(json_attributes, rules.calendar)), key=lambda each: each.order)
-    return tuple(
-        local_date(each.completed_at - each.ends_day, rules.calendar) for each in found if each.match in standing
-    )
+    """Days of the matches that stand when every window is over; the feeds began long before the example."""
+    events = [event_of(line, number, rules.calendar) for number, line in enumerate(lines, start=1)]
+    replay = Replay(rules)
+    whole = plan.horizon_ms + plan.settles_ms + DAY_MS
+    replay.advance(min((event.occurred_at for event in events), default=0) - whole)
+    for event in events:
+        replay.event(event)
+    replay.advance(max((event.recorded_at for event in events), default=0) + whole)
+    found = sorted(replay.standing(plan), key=lambda each: each.order)
+    return tuple(local_date(each.completed_at - each.ends_day, rules.calendar) for each in found)
 
 
 def check_examples(rules: RuleSet) -> list[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -18,7 +18,13 @@ from processors.civil_time import Calendar, format_instant, parse_instant
 from processors.decisions import Decision
 from processors.events import Attribute, ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
-from processors.rules.decide import Heard, Outcome, decide, judge_late
+from processors.rules.conditions import Fields
+from processors.rules.decide import Agenda, Heard, Outcome, decide, judge_late, owned
+from processors.rules.explanation import Known
+from processors.rules.households import at_home, shared
+from processors.rules.match import Candidate
+from processors.rules.model import Subject
+from processors.rules.plan import Plan
 from processors.rules.ruleset import RuleSet
 
 Line = Mapping[str, object]
@@ -44,11 +50,18 @@ def json_attributes(data: bytes) -> Mapping[str, Attribute]:
     return decoded
 
 
+Name = tuple[Subject, str]
+"""A subject: a person or a household, by its pseudonym."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Person:
+class _Held:
+    """What is held of one subject."""
+
     timeline: timelines.Timeline = timelines.EMPTY
     ledger: ledgers.Ledger = ledgers.EMPTY
     wake_at: int | None = None
+    agenda: Agenda = field(default_factory=dict)
 
 
 class Replay:
@@ -59,12 +72,14 @@ class Replay:
     """
 
     def __init__(self, rules: RuleSet) -> None:
-        self._rules = rules.reading(json_attributes)
+        reading = rules.reading(json_attributes)
+        self._rules = {subject: reading.of_subject(subject) for subject in Subject}
         self._clock: int | None = None
+        self._began = 0
         self._heard = 0
-        self._people: dict[str, _Person] = {}
-        self._due: list[tuple[int, str]] = []
-        self._queued: set[tuple[int, str]] = set()
+        self._held: dict[Name, _Held] = {}
+        self._due: list[tuple[int, Name]] = []
+        self._queued: set[tuple[int, Name]] = set()
         self.counts: Counter[str] = Counter()
 
     def advance(self, to: int) -> list[Decision]:
@@ -76,37 +91,73 @@ class Replay:
         """Applies one event line; its `heard` is set here."""
         is_first = self._clock is None
         clock = max(self._begin(line.recorded_at), line.recorded_at)
-        line = replace(line, heard=min(0, line.occurred_at) if is_first else self._heard)
-        person = self._people.get(line.person, _Person())
-        late = [replace(decision, at=clock) for decision in judge_late(self._rules, person.timeline, line)]
+        name = (Subject.PERSON, line.person)
+        before = self._held.get(name, _Held()).timeline
+        heard = min(0, line.occurred_at) if is_first else self._heard
+        line = at_home(before, replace(line, heard=heard))
+        made = {name: self._line(name, line, clock)}
+        if self._rules[Subject.HOUSEHOLD].plans:
+            for household, shared_line in shared(self._held[name].timeline, line):
+                its = (Subject.HOUSEHOLD, household)
+                made[its] = [*made.get(its, []), *self._line(its, shared_line, clock)]
+        return self._move(clock, max(self._heard, clock - 1), made)
+
+    def standing(self, plan: Plan) -> Iterator[Candidate]:
+        """Matches of a rule version that were told and stand, of every subject."""
+        assert self._clock is not None
+        heard = Heard(every=self._heard, every_began=self._began)
+        for name, held in self._held.items():
+            if name[0] is plan.rule.per and held.ledger.standing:
+                fields = Fields(json_attributes, plan.calendar)
+                found = owned(plan, held.timeline, fields, heard, self._clock)
+                yield from (each for each in found.candidates if each.match in held.ledger.standing)
+
+    def known(self, name: Name) -> Known | None:
+        """What is known of a subject, without its history; None if nothing is."""
+        held = self._held.get(name)
+        if held is None or self._clock is None:
+            return None
+        return Known(held.timeline, held.ledger, Heard(every=self._heard, every_began=self._began), self._clock)
+
+    def names(self, subject: Subject) -> list[str]:
+        """Subjects of that kind heard of, in order of arrival."""
+        return [name for kind, name in self._held if kind is subject]
+
+    def _line(self, name: Name, line: LifeEvent, clock: int) -> list[Decision]:
+        """Puts a line on one timeline: what is late, what was due before it, what it causes."""
+        rules = self._rules[name[0]]
+        held = self._held.get(name) or _Held(_empty(name))
+        late = [replace(decision, at=clock) for decision in judge_late(rules, held.timeline, line)]
         heard = max(self._heard, clock - 1)
-        _, due = self._timers(person, clock, heard)
-        timeline, applied = timelines.apply(person.timeline, line)
-        self.counts[applied] += 1
-        touched, decisions = self._timers(replace(person, timeline=timeline), clock, heard)
-        touched, caused = self._decided(touched, clock, heard)
-        self._keep(line.person, touched)
+        _, due = self._timers(name, held, clock, heard)
+        before = held.timeline
+        timeline, applied = timelines.apply(before, line)
+        if name[0] is Subject.PERSON:
+            self.counts[applied] += 1
+        touched, decisions = self._timers(name, replace(held, timeline=timeline), clock, heard)
+        is_new = timeline is not before
+        touched, caused = self._decided(name, touched, clock, heard, line if is_new else None)
+        self._keep(name, touched)
         on_time = {(decision.kind, decision.match): decision.at for decision in due}
-        stamped = [replace(d, at=on_time.get((d.kind, d.match), clock)) for d in (*decisions, *caused)]
-        return self._move(clock, heard, {line.person: late + stamped})
+        return late + [replace(d, at=on_time.get((d.kind, d.match), clock)) for d in (*decisions, *caused)]
 
     def _begin(self, moment: int) -> int:
         if self._clock is None:
-            self._clock, self._heard = moment, moment - 1
+            self._clock, self._began, self._heard = moment, moment, moment - 1
         return self._clock
 
-    def _move(self, clock: int, heard: int, made: Mapping[str, list[Decision]]) -> list[Decision]:
+    def _move(self, clock: int, heard: int, made: Mapping[Name, list[Decision]]) -> list[Decision]:
         """Fires everything due up to `clock`; all decisions of the line in order of their clock."""
         self._clock, self._heard = max(self._clock or clock, clock), heard
         decisions = [decision for each in made.values() for decision in each]
-        for name in self._due_people(clock, made):
-            person, fired = self._timers(self._people[name], clock, heard)
+        for name in self._due_names(clock, made):
+            held, fired = self._timers(name, self._held[name], clock, heard)
             decisions.extend(fired)
-            self._keep(name, person)
+            self._keep(name, held)
         return sorted(decisions, key=lambda decision: decision.at)
 
-    def _due_people(self, clock: int, done: Iterable[str]) -> list[str]:
-        names: dict[str, None] = {}
+    def _due_names(self, clock: int, done: Iterable[Name]) -> list[Name]:
+        names: dict[Name, None] = {}
         while self._due and self._due[0][0] <= clock:
             due = heapq.heappop(self._due)
             self._queued.discard(due)
@@ -114,30 +165,37 @@ class Replay:
         for name in done:
             if name in names:
                 del names[name]
-                self._keep(name, self._people[name])
+                self._keep(name, self._held[name])
         return list(names)
 
-    def _keep(self, name: str, person: _Person) -> None:
-        self._people[name] = person
-        if person.wake_at is not None and (person.wake_at, name) not in self._queued:
-            self._queued.add((person.wake_at, name))
-            heapq.heappush(self._due, (person.wake_at, name))
+    def _keep(self, name: Name, held: _Held) -> None:
+        self._held[name] = held
+        if held.wake_at is not None and (held.wake_at, name) not in self._queued:
+            self._queued.add((held.wake_at, name))
+            heapq.heappush(self._due, (held.wake_at, name))
 
-    def _timers(self, person: _Person, clock: int, heard: int) -> tuple[_Person, list[Decision]]:
+    def _timers(self, name: Name, held: _Held, clock: int, heard: int) -> tuple[_Held, list[Decision]]:
         """Decides at every due time up to `clock`, each at its own time."""
         decisions: list[Decision] = []
-        while person.wake_at is not None and person.wake_at <= clock:
-            before = person.wake_at
-            person, made = self._decided(person, before, heard)
+        while held.wake_at is not None and held.wake_at <= clock:
+            before = held.wake_at
+            held, made = self._decided(name, held, before, heard)
             decisions.extend(made)
-            if person.wake_at is not None and person.wake_at <= before:
+            if held.wake_at is not None and held.wake_at <= before:
                 break
-        return person, decisions
+        return held, decisions
 
-    def _decided(self, person: _Person, now: int, heard: int) -> tuple[_Person, tuple[Decision, ...]]:
-        outcome: Outcome = decide(self._rules, person.timeline, person.ledger, Heard(every=heard), now)
+    def _decided(
+        self, name: Name, held: _Held, now: int, heard: int, news: LifeEvent | None = None
+    ) -> tuple[_Held, tuple[Decision, ...]]:
+        upto = Heard(every=heard, every_began=self._began)
+        outcome: Outcome = decide(self._rules[name[0]], held.timeline, held.ledger, upto, now, held.agenda, news)
         self.counts["condition errors"] += outcome.condition_errors
-        return _Person(person.timeline, outcome.ledger, outcome.wake_at), outcome.decisions
+        return _Held(held.timeline, outcome.ledger, outcome.wake_at, outcome.agenda), outcome.decisions
+
+
+def _empty(name: Name) -> timelines.Timeline:
+    return timelines.Timeline(household=name[1]) if name[0] is Subject.HOUSEHOLD else timelines.EMPTY
 
 
 def run(rules: RuleSet, lines: Iterable[Line], until: int | None = None) -> Iterator[dict[str, object]]:
@@ -172,6 +230,16 @@ def feed(replay: Replay, line: Line, number: int, calendar: Calendar) -> list[De
     if "advance_to" in line:
         return replay.advance(_moment(line, "advance_to", number, calendar))
     return replay.event(event_of(line, number, calendar))
+
+
+def moment_of(line: Line, number: int, calendar: Calendar) -> int:
+    """Where a line, an event or a clock line, moves the clock to if it is earlier, ms.
+
+    Raises:
+        BadLine: the line names no time.
+    """
+    keys = ("advance_to", "recorded_at", "occurred_at")
+    return _moment(line, next((key for key in keys if line.get(key)), "occurred_at"), number, calendar)
 
 
 def event_of(line: Line, number: int, calendar: Calendar) -> LifeEvent:
@@ -247,7 +315,7 @@ def output(decision: Decision, calendar: Calendar) -> dict[str, object]:
         "rule": decision.rule,
         "version": decision.version,
         "match": decision.match,
-        "person": decision.person,
+        **({"household": decision.household} if decision.is_household else {"person": decision.person}),
         "steps": steps,
         "at": format_instant(decision.at, calendar),
         "completed_at": format_instant(decision.completed_at, calendar),

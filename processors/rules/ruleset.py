@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 
-from processors.civil_time import Calendar, Duration, day_start
-from processors.events import EventType
+from processors.civil_time import Calendar
 from processors.rules.check import Deployment, check
-from processors.rules.conditions import AttributeDecoder, Condition, compile_condition
+from processors.rules.compiling import plan_of
+from processors.rules.conditions import AttributeDecoder
 from processors.rules.document import parse
-from processors.rules.match import FOREVER, Plan
-from processors.rules.model import ANY_TYPE, AbsenceStep, EventStep, Problem, Rule, Step
-from processors.timeline import lateness_of
+from processors.rules.model import ANY_TYPE, Problem, Rule, Subject
+from processors.rules.plan import Plan
 
 __all__ = ["AttributeDecoder", "Deployment", "RuleSet"]
 
@@ -34,6 +32,7 @@ class RuleSet:
         types: every type any rule speaks of; `"*"` if one speaks of any.
         horizon_ms: how far back a timeline must reach for all of them, ms.
         on_time_ms: a line no later than this is late for no rule.
+        delay_ms: per rule, how long after any event it binds a match is complete at the earliest, ms.
     """
 
     deployment: Deployment
@@ -42,6 +41,10 @@ class RuleSet:
     types: frozenset[str]
     horizon_ms: int
     on_time_ms: int
+    delay_ms: Mapping[str, int]
+    _touched: dict[tuple[frozenset[str] | None, str], tuple[str, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     _possible: dict[frozenset[str], tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     _users: dict[str, tuple[tuple[Plan, ...], ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -88,6 +91,7 @@ class RuleSet:
             types=frozenset().union(*(plan.rule.types for plan in flat)),
             horizon_ms=max((plan.horizon_ms for plan in flat), default=0),
             on_time_ms=min((plan.rule.late_accept.at_least_ms for plan in flat), default=0),
+            delay_ms={name: min(plan.delay_ms for plan in versions) for name, versions in plans.items()},
         )
 
     @property
@@ -117,6 +121,22 @@ class RuleSet:
             self._possible[present] = found
         return found
 
+    def touched(self, present: frozenset[str] | None, event_type: str) -> tuple[str, ...]:
+        """Names of the rules that a new event of this type can concern.
+
+        Args:
+            present: types that are there, with the new one: only rules that could match; None: all.
+            event_type: of the new event.
+        """
+        found = self._touched.get((present, event_type))
+        if found is None:
+            names = self.plans if present is None else self.possible(present)
+            found = tuple(n for n in names if any(plan.can_concern(event_type) for plan in self.plans[n]))
+            if len(self._touched) >= _MOST_REMEMBERED:
+                self._touched.clear()
+            self._touched[present, event_type] = found
+        return found
+
     def users(self, event_type: str) -> tuple[tuple[Plan, ...], ...]:
         """The rules, all versions each, that speak of this type."""
         found = self._users.get(event_type)
@@ -127,14 +147,17 @@ class RuleSet:
         return found
 
     def feeds(self) -> frozenset[str]:
-        """Feeds whose silence could matter to any absence."""
-        return frozenset(
-            feed
-            for versions in self.plans.values()
-            for plan in versions
-            for feeds in plan.feeds.values()
-            for feed in feeds
-        )
+        """Feeds whose silence could matter to any rule."""
+        return frozenset(feed for versions in self.plans.values() for plan in versions for feed in plan.feeds)
+
+    def of_subject(self, subject: Subject) -> RuleSet:
+        """The rules that read the timeline of that kind of subject."""
+        plans = {
+            name: mine
+            for name, versions in self.plans.items()
+            if (mine := tuple(plan for plan in versions if plan.rule.per is subject))
+        }
+        return RuleSet.of(self.deployment, plans, self.decode)
 
     def reading(self, decode: AttributeDecoder) -> RuleSet:
         """The same rules over events whose attributes are encoded otherwise."""
@@ -142,74 +165,4 @@ class RuleSet:
 
 
 def _is_possible(plan: Plan, present: frozenset[str]) -> bool:
-    return all(ANY_TYPE in step.types or not step.types.isdisjoint(present) for step in plan.event_steps)
-
-
-def plan_of(rule: Rule, deployment: Deployment) -> Plan:
-    """Compiles a checked rule."""
-    catalogue = deployment.catalogue or {}
-    granted = None if deployment.purposes is None else deployment.purposes.get(rule.purpose)
-    contradicting = {step.position: list(_entries(step, catalogue, granted)) for step in rule.absence_steps}
-    return Plan(
-        rule=rule,
-        calendar=deployment.calendar,
-        conditions=_conditions(rule),
-        never_bound=frozenset(t.name for t in catalogue.values() if t.is_help_seeking or t.is_benefit_receipt),
-        granted=granted,
-        feeds={
-            place: tuple(sorted({feed for entry in entries for feed in entry.feeds}))
-            for place, entries in contradicting.items()
-        },
-        settles_ms={
-            place: max((entry.settles_within_ms for entry in entries), default=0)
-            for place, entries in contradicting.items()
-        },
-        lateness=lateness_of(rule.late_accept, deployment.calendar),
-        horizon_ms=sum(window.at_most_ms for window in windows(rule)) + rule.late_accept.at_most_ms,
-        valid_from=_start(rule.valid.start, deployment.calendar),
-        valid_until=_end(rule.valid.end, deployment.calendar),
-        event_steps=rule.event_steps,
-        absence_steps=rule.absence_steps,
-    )
-
-
-def _entries(
-    step: AbsenceStep, catalogue: Mapping[str, EventType], granted: frozenset[str] | None
-) -> Iterable[EventType]:
-    if ANY_TYPE in step.types:
-        return (entry for name, entry in catalogue.items() if granted is None or name in granted)
-    return (catalogue[name] for name in step.types if name in catalogue)
-
-
-def windows(rule: Rule) -> list[Duration]:
-    """Every window of a rule."""
-    found = [rule.within]
-    for step in rule.steps:
-        if isinstance(step, EventStep):
-            found += [step.in_any, step.within.duration if step.within else None]
-        else:
-            found.append(step.duration)
-    return [duration for duration in found if duration is not None]
-
-
-def _conditions(rule: Rule) -> dict[str, Condition]:
-    compiled: dict[str, Condition] = {}
-    for step in rule.steps:
-        for source in sources(step):
-            condition = compile_condition(source)
-            assert isinstance(condition, Condition), "checked before"
-            compiled[source] = condition
-    return compiled
-
-
-def sources(step: Step) -> list[str]:
-    """Conditions of a step, as written."""
-    return [where.source for where in (step.where, *(member.where for member in step.members)) if where is not None]
-
-
-def _start(day: date, calendar: Calendar) -> int:
-    return -FOREVER if day == date.min else day_start(day, calendar)
-
-
-def _end(day: date, calendar: Calendar) -> int:
-    return FOREVER if day == date.max else day_start(day + timedelta(days=1), calendar)
+    return all(not types.isdisjoint(present) for types in plan.needs)

@@ -179,7 +179,7 @@ def is_contact(offer: CaseOffer, reader: User) -> bool:
 
 def people(offer: CaseOffer) -> tuple[str, ...]:
     """Pseudonyms of the people an offer is about, each once."""
-    return tuple(dict.fromkeys(each.person for each in offer.situations))
+    return tuple(dict.fromkeys(person for each in offer.situations for person in each.persons))
 
 
 def _due(offer: CaseOffer, moment: Moment) -> Due:

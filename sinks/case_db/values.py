@@ -215,7 +215,7 @@ def folded_name(name: str) -> str:
 def action_of(wish: Wish, worker: Worker, offer: CaseOffer) -> OfferAction:
     """The action a granted wish becomes; who must not be approached again is named only then."""
     is_last_word = wish.outcome is OutcomeCode.NEVER_AGAIN
-    persons = dict.fromkeys(situation.person for situation in offer.situations) if is_last_word else ()
+    persons = dict.fromkeys(person for each in offer.situations for person in each.persons) if is_last_word else ()
     return OfferAction(
         id=action_id(wish.offer, wish.version),
         offer=wish.offer,

@@ -174,6 +174,7 @@ def _event(event: BoundEvent) -> Row:
         "agency": event.agency,
         "occurred_at": event.occurred_at,
         "recorded_at": event.recorded_at,
+        "person": event.person,
     }
 
 

@@ -22,6 +22,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 RESULTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("processed", "withheld", "rejected", "heartbeat"),
     "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "unread"),
+    "households": ("applied", "duplicate", "conflicting", "mark", "unread"),
     "plan": ("situation", "mark", "control", "policy", "action", "unread"),
     "deliver": ("written", "unchanged", "unread"),
     "relay": ("sent",),
@@ -30,7 +31,9 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
 """What can become of a record, by stage; every record counts once."""
 
 STAGES = tuple(RESULTS)
-FAUST_STAGES = STAGES[:4]
+FAUST_STAGES = STAGES[:5]
+DECIDING = STAGES[1:3]
+CLOCKED = STAGES[1:4]
 SERVICES = ("gateway", "board")
 SUPERVISOR = "supervisor"
 EVERY = (*STAGES, *SERVICES, SUPERVISOR)
@@ -141,7 +144,7 @@ class Meters:
             Gauge, "feed_settles_seconds", "How long a feed may take to record an event.", "feed", of=correlate
         )
         self.clock = self._add(
-            Gauge, "clock_timestamp_seconds", "The stage's clock; 0: not begun.", "stage", of=("correlate", "plan")
+            Gauge, "clock_timestamp_seconds", "The stage's clock; 0: not begun.", "stage", of=CLOCKED
         )
         self.event_to_offer = self._add(
             Histogram, "event_to_offer_seconds", "From an offer's newest event being recorded to its opening.",
@@ -149,7 +152,7 @@ class Meters:
         )  # fmt: skip
 
     def _define_offers(self) -> None:
-        self.subjects = self._add(Gauge, "subjects", "Persons whose timeline is held.", of=("correlate",))
+        self.subjects = self._add(Gauge, "subjects", "Persons or households whose timeline is held.", of=DECIDING)
         self.situations_held = self._add(
             Gauge, "situations_held", "Situations waiting for the end of their hold.", of=("plan",)
         )
@@ -193,7 +196,7 @@ class Meters:
             self.partitions.labels(self.process).set(0)
             self.chunk_seconds.labels(self.process)
             self.transaction_seconds.labels(self.process)
-        if self.process in ("correlate", "plan"):
+        if self.process in CLOCKED:
             self.clock.labels(self.process).set(0)
         if self.process == "deliver":
             self.show_offers({}, {})

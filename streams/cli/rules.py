@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import processors.rules
-from processors.civil_time import Calendar, parse_instant
+from processors.civil_time import Calendar, Duration, parse_duration, parse_instant
 from processors.events import EventType
 from processors.rules.check import Deployment as RuleDeployment
+from processors.rules.check import warnings
 from processors.rules.examples import Result, run_examples, says
 from processors.rules.lines import BadLine, Line, json_attributes, run
 from processors.rules.load import load
@@ -51,23 +52,24 @@ def check_rules(
     deployment: DeploymentOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Checks rules: form, names, types, limits, no harm, examples. Exit 1 if any problem is found.
+    """Checks rules: form, names, types, limits, no harm, examples. Exit 1 if there is a problem; a warning is none.
 
     Example: headwater rules check rules/
     """
     loaded = load(*_sources(paths, catalogue, deployment), json_attributes)
-    problems = loaded if isinstance(loaded, list) else []
-    for problem in problems:
+    found = loaded if isinstance(loaded, list) else warnings(loaded.rules)
+    for problem in found:
         typer.echo(_json_problem(problem) if as_json else str(problem))
-    if problems:
+    if isinstance(loaded, list):
         raise typer.Exit(1)
     if not as_json:
-        assert isinstance(loaded, RuleSet)
-        typer.echo(f"{len(loaded.rules)} rules, no problem")
+        warned = f", {len(found)} warnings" if found else ""
+        typer.echo(f"{len(loaded.rules)} rules, no problem{warned}")
 
 
 def _json_problem(problem: Problem) -> str:
     fields = {"file": problem.file, "line": problem.line, "problem": problem.problem, "remedy": problem.remedy}
+    fields |= {"severity": "warning" if problem.is_warning else "error"}
     return json.dumps(fields, ensure_ascii=False)
 
 
@@ -82,7 +84,7 @@ def test_rules(
 
     Example: headwater rules test rules/eviction-risk.yaml
     """
-    rules = _usable(RuleSet.load(*_sources(paths, catalogue, deployment), json_attributes))
+    rules = usable(RuleSet.load(*_sources(paths, catalogue, deployment), json_attributes))
     results = list(run_examples(rules))
     for result in results:
         typer.echo(_json_result(result) if as_json else _result(result))
@@ -120,34 +122,44 @@ def run_rules(  # noqa: PLR0913, PLR0917  # one parameter per option
     Example: headwater rules run rules/ --events events.jsonl --until 2026-12-31
     """
     del as_json  # the output is JSON lines in any case
-    ruleset = _usable(load(*_sources([rules], catalogue, deployment), json_attributes))
-    end = _end(until, ruleset.calendar)
-    source = sys.stdin if events == "-" else _open(Path(events))
+    ruleset = usable(load(*_sources([rules], catalogue, deployment), json_attributes))
+    end = end_of(until, ruleset.calendar)
+    source = sys.stdin if events == "-" else opened(Path(events))
     with source:
         try:
-            for decision in run(ruleset, _parsed(source), end):
+            for decision in run(ruleset, parsed(source), end):
                 typer.echo(json.dumps(decision, ensure_ascii=False))
         except BadLine as error:
             raise UserError(f"{events}:{error.number}: {error.problem}", error.remedy) from None
 
 
-def _end(until: str | None, calendar: Calendar) -> int | None:
+def end_of(until: str | None, calendar: Calendar, option: str = "--until") -> int | None:
+    """Where the clock ends, ms.
+
+    Raises:
+        WrongUse: the text given for `option` is no time.
+    """
     if until is None:
         return None
     moment = parse_instant(until, calendar)
     if moment is None:
-        raise WrongUse(f"`--until {until}` is no time", "write 2026-12-31 or 2026-12-31T12:00:00Z")
+        raise WrongUse(f"`{option} {until}` is no time", "write 2026-12-31 or 2026-12-31T12:00:00Z")
     return moment
 
 
-def _open(path: Path) -> TextIO:
+def opened(path: Path) -> TextIO:
+    """A file of JSON lines.
+
+    Raises:
+        WrongUse: it cannot be read.
+    """
     try:
         return path.open(encoding="utf-8")
     except OSError as error:
         raise WrongUse(f"{path} cannot be read: {error.strerror}", "name a file of JSON lines, or `-`") from None
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[Line]:
+def parsed(lines: Iterable[str]) -> Iterator[Line]:
     """Objects of the lines; an empty line is passed as a clock that does not move."""
     for number, text in enumerate(lines, start=1):
         if not text.strip():
@@ -161,7 +173,12 @@ def _parsed(lines: Iterable[str]) -> Iterator[Line]:
         yield value
 
 
-def _usable(loaded: RuleSet | list[Problem]) -> RuleSet:
+def usable(loaded: RuleSet | list[Problem]) -> RuleSet:
+    """The rules loaded.
+
+    Raises:
+        UserError: they have problems.
+    """
     if isinstance(loaded, RuleSet):
         return loaded
     first, *more = loaded
@@ -172,7 +189,13 @@ def _usable(loaded: RuleSet | list[Problem]) -> RuleSet:
 
 def _sources(paths: list[Path] | None, catalogue: str, folder: Path | None) -> tuple[Mapping[str, str], RuleDeployment]:
     """Rule documents by name, and what they are checked against."""
-    place = _deployment(catalogue, folder)
+    return sources_of(place_of(catalogue, folder), paths)
+
+
+def sources_of(
+    place: Deployment | RuleDeployment, paths: list[Path] | None
+) -> tuple[Mapping[str, str], RuleDeployment]:
+    """Rule documents by name, and what they are checked against; without paths a deployment's own, or the library."""
     if isinstance(place, Deployment):
         return _documents(paths) if paths else place.rules, rule_deployment(place)
     return _documents(paths or [LIBRARY]), place
@@ -197,7 +220,7 @@ def _read(path: Path) -> str:
         raise WrongUse(f"{path} cannot be read: {error}", "name a file in UTF-8, or a folder") from None
 
 
-def _deployment(catalogue: str, folder: Path | None) -> Deployment | RuleDeployment:
+def place_of(catalogue: str, folder: Path | None) -> Deployment | RuleDeployment:
     """The deployment a catalogue stands in, else the catalogue alone."""
     if folder is not None and catalogue != "deployment":
         raise WrongUse(f"--deployment and --catalogue {catalogue} exclude each other", "leave one of them out")
@@ -240,7 +263,15 @@ def _event_type(key: str, entry: object, name: str, remedy: str) -> EventType:
         attributes={str(field): _kind(kind) for field, kind in (entry.get("attributes") or {}).items()},
         is_help_seeking=bool(entry.get("help_seeking", False)),
         is_benefit_receipt=bool(entry.get("benefit_receipt", False)),
+        kept_for=_kept_for(entry.get("kept_for"), key, name),
     )
+
+
+def _kept_for(value: object, key: str, name: str) -> Duration | None:
+    found = None if value is None else parse_duration(str(value))
+    if value is not None and found is None:
+        raise WrongUse(f"{name}: `kept_for: {value}` of `{key}` is no duration", "write such as `13 months`")
+    return found
 
 
 def _title(title: object) -> str:

@@ -255,6 +255,7 @@ def _sources(platform: Platform) -> dict[str, list[tuple[str, int]]]:
     inputs = {
         "intake": [contract.topic for contract in platform.deployment.contracts.values()],
         "correlate": [topics.LIFE_EVENTS],
+        "households": [topics.HOUSEHOLD_EVENTS],
         "plan": [topics.SITUATIONS],
         "deliver": [topics.OFFERS],
     }

@@ -11,6 +11,7 @@ DAY_S = 86_400
 MEANING: Mapping[str, tuple[str, str]] = {
     "intake": ("reads what agencies send", "what agencies send waits in Kafka, for 7 days at most"),
     "correlate": ("applies the rules", "no situation is found; what happened waits on the log"),
+    "households": ("applies the rules per household", "plan waits for it: no new offer is made"),
     "plan": ("makes offers", "no new offer is made, and none is withdrawn that should be"),
     "deliver": ("brings offers to the case database", "duty teams do not see new offers or withdrawals"),
     "aggregate": ("counts for policy analysts", "no new week is published; nothing is lost"),

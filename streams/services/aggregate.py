@@ -49,10 +49,14 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 NAME = "headwater-aggregate"
-FOLLOWED = (topics.LIFE_EVENTS, topics.DECISIONS, topics.OFFERS)
+FOLLOWED = (topics.LIFE_EVENTS, topics.DECISIONS, topics.HOUSEHOLD_DECISIONS, topics.OFFERS)
 MARKS: Source = (topics.SITUATIONS, 0)
-"""Correlate puts its marks on every partition; one is enough."""
-UPSTREAM = ((topics.LIFE_EVENTS, "headwater-correlate"), (topics.SITUATIONS, "headwater-plan"))
+"""Correlate and households put their marks on every partition; one is enough."""
+UPSTREAM = (
+    (topics.LIFE_EVENTS, "headwater-correlate"),
+    (topics.HOUSEHOLD_EVENTS, "headwater-households"),
+    (topics.SITUATIONS, "headwater-plan"),
+)
 """Whoever turns one followed topic into the next, in this order."""
 MOST_WEEKS_BACK = 104
 """A platform that releases its first week looks no further back, whatever date a record bears."""
@@ -269,7 +273,7 @@ class Aggregator:
             self._folds[source].release(past.popleft()[1])
 
     def _clock(self) -> int:
-        """Up to when correlate has decided everything, ms; 0 until all its partitions have said so."""
+        """Up to when correlate and households have decided everything, ms; 0 until all their partitions said so."""
         marks = self._marks.values()
         is_complete = bool(marks) and len(marks) == max(mark.source_partitions for mark in marks)
         return min(mark.now for mark in marks) if is_complete else 0

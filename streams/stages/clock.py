@@ -1,4 +1,4 @@
-"""The clock of a correlate task: marks on the log, or the machine's clock when that is asked for.
+"""The clock of a task that decides: marks on the log, or the machine's clock when that is asked for.
 
 Everything is ms since the epoch, UTC. A clock never goes back.
 """
@@ -6,7 +6,7 @@ Everything is ms since the epoch, UTC. A clock never goes back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from processors.events import Mark
 from processors.rules.decide import Heard
@@ -21,26 +21,37 @@ class MarkedClock:
     """
 
     def __init__(self, feeds: Iterable[str], *, is_wall: bool) -> None:
-        self._by_source: dict[str, dict[int, int]] = {feed: {} for feed in feeds}
+        self._by_source: dict[str, dict[int, Mark]] = {feed: {} for feed in feeds}
         self._is_wall = is_wall
-        self._heard: dict[str, int] = {}
-        self.heard = Heard({})
+        self.heard = Heard()
         self.now = 0
 
     def mark(self, mark: Mark) -> None:
-        """Takes a mark; a feed counts as heard up to the minimum over all its source partitions."""
+        """Takes a mark.
+
+        A feed counts as heard up to the minimum over all its source partitions, and as known from
+        the maximum of where they began.
+        """
         sources = self._by_source.get(mark.feed)
         if sources is None:
             return
-        sources[mark.partition] = max(sources.get(mark.partition, 0), mark.heard)
-        if len(sources) < mark.partitions:
+        newest = sources.get(mark.partition)
+        if newest is not None and mark.heard < newest.heard:
             return
-        heard = min(sources.values())
-        if heard != self._heard.get(mark.feed):
-            self._heard[mark.feed] = heard
-            self.heard = Heard(dict(self._heard))
-            if not self._is_wall and len(self._heard) == len(self._by_source):
-                self._advance(min(self._heard.values()))
+        sources[mark.partition] = mark
+        if len(sources) >= mark.partitions:
+            self._hear(mark.feed, sources.values())
+
+    def _hear(self, feed: str, sources: Collection[Mark]) -> None:
+        heard = min(mark.heard for mark in sources)
+        begun = [mark.began for mark in sources if mark.began is not None]
+        began = max(begun) if len(begun) == len(sources) else None
+        if (heard, began) == (self.heard.feeds.get(feed), self.heard.began.get(feed)):
+            return
+        known = {**self.heard.began, feed: began} if began is not None else self.heard.began
+        self.heard = Heard({**self.heard.feeds, feed: heard}, known)
+        if not self._is_wall and len(self.heard.feeds) == len(self._by_source):
+            self._advance(min(self.heard.feeds.values()))
 
     def append(self, appended_at: int) -> None:
         """Takes the append time of a record that is worked on."""

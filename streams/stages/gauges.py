@@ -18,6 +18,7 @@ UNREAD = ("unreadable", "unexpected")
 REASONS: dict[str, tuple[str, ...]] = {
     "intake": tuple(RejectionReason),
     "correlate": (*UNREAD, "fault"),
+    "households": (*UNREAD, "fault"),
     "plan": UNREAD,
     "deliver": UNREAD,
 }

@@ -2,8 +2,8 @@
 
 Contract -> canonical events -> purpose gate -> identity register -> `life-events.v1`, with marks of
 time; what fails goes to `<topic>.intake.dlq` with its original bytes and the reason; every chunk
-leaves a receipt. Keeps no state but up to when its source partition was heard, which travels with
-the committed position.
+leaves a receipt. Keeps no state but from when on and up to when its source partition was heard, which
+travels with the committed position.
 
 Does not decide what is a duplicate (correlate does, by id) and draws no conclusion about a person.
 """
@@ -68,13 +68,17 @@ class IntakeTask:
         self._partition = partition
         self._context = context
         self._heard = 0
+        self._began = contract.begins_ms
         self._marked = 0
         self._last_mark = 0.0
         self._tally = Tally()
 
     def open(self, position: Position) -> None:
-        """Takes up from when the source was heard up to."""
-        self._heard = int(position.note or 0)
+        """Takes up from when and up to when the source was heard."""
+        if position.note:
+            heard, began = map(int, position.note.split("|"))
+            self._heard = heard
+            self._began = began if self._contract.begins_ms is None else self._contract.begins_ms
 
     def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
@@ -97,8 +101,8 @@ class IntakeTask:
         return self._marks_if_due()
 
     def note(self) -> str:
-        """Up to when the source partition was heard, ms."""
-        return str(self._heard)
+        """Up to when the source partition was heard, and from when on, ms; nothing before the first record."""
+        return "" if self._began is None else f"{self._heard}|{self._began}"
 
     def report(self) -> Report:
         """What became of the records."""
@@ -144,6 +148,8 @@ class IntakeTask:
     def _hear(self, *moments: int) -> None:
         """The source was heard up to the newest of these, but never beyond now: clocks of agencies run ahead."""
         self._heard = max([self._heard, *(min(moment, self._context.wall()) for moment in moments)])
+        if self._began is None and moments:
+            self._began = self._heard
 
     def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
         return LifeEvent(
@@ -218,7 +224,7 @@ class IntakeTask:
         if self._heard == self._marked or time.monotonic() - self._last_mark < MARK_EVERY_S:
             return []
         self._marked, self._last_mark = self._heard, time.monotonic()
-        mark = Mark(self._contract.feed, self._partition, self._context.source_partitions, self._heard)
+        mark = Mark(self._contract.feed, self._partition, self._context.source_partitions, self._heard, self._began)
         key = f"mark|{mark.feed}|{mark.partition}".encode()
         value = self._context.codec.encode(mark)
         return [Outgoing(topics.LIFE_EVENTS, p, key, value) for p in range(self._context.core_partitions)]

@@ -1,4 +1,4 @@
-"""What correlate tells plan: a decision with everything plan and the reader of an offer need."""
+"""What correlate and households tell plan: a decision with everything plan and the reader of an offer need."""
 
 from __future__ import annotations
 
@@ -39,10 +39,15 @@ class SituationWriter:
         value, key = self.codec.encode(control), f"control|{control.person}".encode()
         return [Outgoing(topics.SITUATIONS, p, key, value) for p in range(self.partitions)]
 
-    def marks(self, partition: int, partitions: int, now: int) -> list[Outgoing]:
-        """Correlate's clock, to every partition of plan's input."""
-        value = self.codec.encode(SituationMark(partition, partitions, now))
-        return [Outgoing(topics.SITUATIONS, p, f"mark|{partition}".encode(), value) for p in range(self.partitions)]
+    def marks(self, source: int, now: int) -> list[Outgoing]:
+        """The clock of one who tells, to every partition of plan's input.
+
+        Args:
+            source: a partition of correlate, or of households: those are numbered after correlate's.
+            now: its clock, ms.
+        """
+        value = self.codec.encode(SituationMark(source, 2 * self.partitions, now))
+        return [Outgoing(topics.SITUATIONS, p, f"mark|{source}".encode(), value) for p in range(self.partitions)]
 
     def _to_area(self, area: str, key: str, value: bytes) -> Outgoing:
         return Outgoing(topics.SITUATIONS, topics.partition_of(area, self.partitions), key.encode(), value)

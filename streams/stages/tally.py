@@ -22,7 +22,7 @@ class Report:
         results: records by what became of them (`sinks.metrics.RESULTS`).
         dead_letters: records set aside, by reason.
         waits_ms: for each offer opened, the time since its newest event was recorded.
-        held: how many persons (correlate) or situations in their hold (plan) the task holds.
+        held: how many persons (correlate), households, or situations in their hold (plan) the task holds.
         clock: the task's clock, ms since the epoch; 0 before it begins.
         heard: up to when each feed was heard, ms since the epoch.
     """

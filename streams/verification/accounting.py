@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from confluent_kafka import Message
 
@@ -27,6 +28,7 @@ from streams.kafka.log import committed_positions, end_offsets, partitions_of, r
 INTAKE_GROUP = "headwater-intake"
 GROUP_OF = {
     topics.LIFE_EVENTS: "headwater-correlate",
+    topics.HOUSEHOLD_EVENTS: "headwater-households",
     topics.SITUATIONS: "headwater-plan",
     topics.OFFERS: "headwater-deliver",
 }
@@ -62,10 +64,10 @@ class Accounting:
         rejected: in the dead letters of intake.
         pending: beyond intake's committed position.
         events: canonical events on `life-events.v1`.
-        review: `late` decisions, kept for a person to look at.
+        review: `late` and `review` decisions, kept for a person to look at.
         situations: matches told to plan and not withdrawn since.
         held: of them, those whose hold is not over on plan's clock.
-        clock: plan's clock, ms: the minimum of correlate's marks.
+        clock: plan's clock, ms: the minimum of the marks of correlate and households.
         under_way: offsets each stage had still to read when counting began; figures of stages that are
             at work may differ by as much.
         offers: offers by state, as on `offers.v1`.
@@ -222,9 +224,9 @@ class Accountant:
         """Checks that what stands by the ledger stands for plan; only last words count, topics are compacted."""
         account = self._account
         decided: dict[str, DecisionKind] = {}
-        for decision in self._values(topics.DECISIONS):
+        for decision in chain(self._values(topics.DECISIONS), self._values(topics.HOUSEHOLD_DECISIONS)):
             if isinstance(decision, Decision):
-                if decision.kind is DecisionKind.LATE:
+                if decision.kind in (DecisionKind.LATE, DecisionKind.REVIEW):
                     account.review += 1
                 else:
                     decided[decision.match] = decision.kind
@@ -235,6 +237,7 @@ class Accountant:
                 marks[value.source_partition] = newest, value.source_partitions
             elif isinstance(value, OfferAction):
                 self._acted.add(value.id)
+                self._opted_out.update(value.persons)
             elif isinstance(value, Control) and value.kind is ControlKind.OPT_OUT:
                 self._opted_out.add(value.person)
             elif isinstance(value, Situation):
@@ -248,10 +251,8 @@ class Accountant:
         account.held = sum(situation.ripe_at > account.clock for situation in self._standing.values())
         matched = {match for match, kind in decided.items() if kind is DecisionKind.MATCHED}
         both = len(matched & self._standing.keys())
-        self._equal(f"matches that stand on {topics.DECISIONS}", len(matched), f"of them on {topics.SITUATIONS}", both)
-        self._equal(
-            f"matches that stand on {topics.SITUATIONS}", account.situations, f"of them on {topics.DECISIONS}", both
-        )
+        self._equal("matches that stand on the ledgers", len(matched), f"of them on {topics.SITUATIONS}", both)
+        self._equal(f"matches that stand on {topics.SITUATIONS}", account.situations, "of them on the ledgers", both)
 
     def _offers(self) -> tuple[dict[str, OfferRecord], dict[str, OfferRecord]]:
         """Checks the fate of every standing situation; returns newest offer records and suppressions."""
@@ -271,7 +272,7 @@ class Accountant:
         account.suppressed = Counter(record.reason.value for record in suppressed.values() if record.reason)
         offered = {situation.match for record in newest.values() for situation in record.situations}
         # What was in an offer when its person opted out stands, but in no offer: the opt-out is its fate.
-        left = {match for match, situation in self._standing.items() if situation.person in self._opted_out}
+        left = {match for match, each in self._standing.items() if not self._opted_out.isdisjoint(each.persons)}
         fates = offered | suppressed.keys() | left
         with_fate = sum(match in fates or s.ripe_at > account.clock for match, s in self._standing.items())
         self._equal(

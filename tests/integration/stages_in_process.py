@@ -1,4 +1,4 @@
-"""Correlate and plan as plain objects over logs in memory: the composition root's own tasks, one partition each.
+"""Correlate, households and plan as plain objects over logs in memory: the composition root's own tasks, one partition each.
 
 The broker is real where a task reads its log on `open`; topics have names of their own there.
 """
@@ -22,7 +22,7 @@ from streams.kafka.clients import client_config
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.task import Task
 
-INTERNAL = ("LIFE_EVENTS", "DECISIONS", "SITUATIONS", "OFFERS")
+INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "SITUATIONS", "OFFERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ class Way:
     def __init__(self, platform: Platform) -> None:
         self.codec = platform.codec
         self.correlate = new_task(platform, "correlate", Position(0, ""))
+        self.households = new_task(platform, "households", Position(0, ""))
         self.plan = new_task(platform, "plan", Position(0, ""))
         self.life = 0
         self.told: list[Outgoing] = []
+        self.heard_at_home: list[Record] = []
         self.situations: list[Record] = []
         self.offers: list[OfferRecord] = []
 
@@ -66,11 +68,12 @@ class Way:
         for value in values:
             records.append(Record("life-events.v1", 0, self.life, appended, None, self.codec.encode(value)))
             self.life += 1
-        self._pass_on(self.correlate.process(records))
+        self._pass_on(self.correlate.process(records), appended)
 
     def tick(self, is_idle: bool = True) -> None:
         """A second passes."""
         self._pass_on(self.correlate.tick(is_idle))
+        self._plan(self.households.tick(is_idle))
 
     @property
     def decisions(self) -> list[Decision]:
@@ -80,7 +83,15 @@ class Way:
     def situations_told(self) -> list[Situation]:
         return [each for each in self._values(self.told) if isinstance(each, Situation)]
 
-    def _pass_on(self, outgoing: list[Outgoing]) -> None:
+    def _pass_on(self, outgoing: list[Outgoing], appended: int = 0) -> None:
+        self._plan(outgoing)
+        fresh = [out for out in outgoing if out.topic == topics.HOUSEHOLD_EVENTS]
+        count = len(self.heard_at_home)
+        records = [Record(o.topic, 0, count + i, appended, o.key, o.value) for i, o in enumerate(fresh)]
+        self.heard_at_home += records
+        self._plan(self.households.process(records))
+
+    def _plan(self, outgoing: list[Outgoing]) -> None:
         self.told += outgoing
         fresh = [out for out in outgoing if out.topic == topics.SITUATIONS]
         records = [Record(o.topic, 0, len(self.situations) + i, 0, o.key, o.value) for i, o in enumerate(fresh)]

@@ -43,6 +43,7 @@ def test_the_files_read_at_run_time_are_inside(wheel: Path) -> None:
         ("infra/", ""),
         ("schemas/internal/", ".avsc"),
         ("processors/rules/library/", ".yaml"),
+        ("processors/rules/", "rule.schema.json"),
         ("sinks/", "/env.py"),
     ):
         assert any(name.startswith(folder) and name.endswith(suffix) for name in inside), (folder, suffix)

@@ -128,5 +128,5 @@ def test_packing_gives_the_same_timeline_back() -> None:
     timeline = trim(
         filled(line("a", 1), line("b", 5, attributes=b"\x00\xff"), change("x", "b", ChangeKind.ENDED, 6)), 3
     )
-    timeline = replace(timeline, resume={"rule/1": (1, 2, 3, "a")})
+    timeline = timeline._replace(resume={"rule/1": (1, 2, 3, "a")})
     assert unpack(pack(timeline)) == timeline

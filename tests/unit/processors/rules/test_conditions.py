@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.civil_time import Calendar
 from processors.events import Attribute, LifeEvent
 from processors.rules.conditions import Condition, Fields, Verdict, compile_condition, evaluate
+from processors.rules.expressions import ALL
 from processors.rules.lines import json_attributes
 from processors.timeline import LiveEvent, position
 
@@ -18,7 +21,7 @@ def event(**attributes: Attribute) -> LiveEvent:
     return LiveEvent(line.id, line, position(line))
 
 
-def judged(source: str, own: LiveEvent, **names: tuple[LiveEvent, ...]) -> Verdict:
+def judged(source: str, own: LiveEvent, **names: LiveEvent | tuple[LiveEvent, ...]) -> Verdict:
     condition = compile_condition(source)
     assert isinstance(condition, Condition), condition
     return evaluate(condition, own, names, Fields(json_attributes, Calendar()))
@@ -47,14 +50,26 @@ def judged(source: str, own: LiveEvent, **names: tuple[LiveEvent, ...]) -> Verdi
         "first(n).amount < last(n).amount",
         "n[0].amount == 100",
         "n.all(e, e.amount > 50) && n.exists(e, e.amount > 150)",
-        "reason.startsWith('drop')",
+        "reason.startsWith('drop') && reason.size() == 7",
         "'amount > 3' != reason",
+        "has(amount) && !has(missing) && !has(ended_at) && has(agency)",
+        "!has(x.missing) && !has(nobody.amount)",
+        "before.amount < amount",
+        "n.filter(e, e.amount > 150).map(e, e.amount) == [200]",
+        "n.last().amount == 200 && n.count() == 2",
+        "n.exists(e, has(e.missing)) || sum(n.filter(e, has(e.amount)).map(e, e.amount)) == 300",
+        "count(none) == 0 && size(none) == 0 && sum(none.map(e, e.amount)) == 0",
+        "count(single) == 1 && first(single).amount == 7",
+        "(x).amount == 1 // a remark",
+        "x['amount'] == 1 && x.type == 'a' && x.attributes.amount == 1",
+        "-amount < -1 && [1, 2][1] == 2",
     ],
 )
 def test_true(source: str) -> None:
     own = event(amount=500, reason="dropped", flag=False)
     several = (event(amount=100), event(amount=200.0))
-    assert judged(source, own, x=(event(amount=1),), n=several) == Verdict(True)
+    names = {"x": event(amount=1), "before": event(amount=2), "n": several, "none": (), "single": (event(amount=7),)}
+    assert judged(source, own, **names) == Verdict(True)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +82,20 @@ def test_true(source: str) -> None:
         ("nothing == 'x'", ("nothing",)),
         ("ended_at > '2026'", ("ended_at",)),
         ("attributes.missing > 3", ("attributes.missing",)),
+        ("before.amount < amount", ("before.amount",)),
+        ("sum(n.map(e, e.size)) < 1000", ("n.size",)),
+        ("n.exists(e, e.size > 1)", ("n.size",)),
+        ("first(n).size > 0 && last(n).size > 0", ("last(n).size",)),
+        ("n[1].size > 0", ("n.size",)),
+        ("n.filter(e, e.amount > 1).all(e, e.size > 0)", ("n.size",)),
+        ("count(nobody) == 0", ("nobody",)),
+        ("has(missing) || missing > 3", ("missing",)),
+        ("count > 3", ("count",)),
     ],
 )
 def test_a_missing_field_is_false_and_shown(source: str, missing: tuple[str, ...]) -> None:
-    found = judged(source, event(amount=500, nothing=None), x=(event(amount=1),))
+    several = (event(amount=100, size=1), event(amount=200))
+    found = judged(source, event(amount=500, nothing=None, count=4, before=1), x=event(amount=1), n=several)
     assert (found.holds, found.missing) == (False, missing)
 
 
@@ -80,6 +105,73 @@ def test_any_other_error_is_no_match_and_counted() -> None:
     fields = Fields(json_attributes, Calendar())
     found = evaluate(condition, event(amount=4), {}, fields)
     assert (found.holds, bool(found.error), fields.errors) == (False, True, 1)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "first(none).amount > 3",
+        "max(none.map(e, e.amount)) > 3",
+        "avg(none.map(e, e.amount)) > 3",
+        "sum(n.map(e, e.type)) > 3",
+        "n[5].amount > 3",
+        "min(amount, 3) > 1",
+        "amount + 1",
+        "reason",
+    ],
+)
+def test_a_failure_is_no_match_and_says_no_value(source: str, caplog: pytest.LogCaptureFixture) -> None:
+    names = {"none": (), "n": (event(amount=1), event(amount=2))}
+    found = judged(source, event(amount=77777, reason="secret"), **names)
+    assert not found.holds
+    assert found.error is not None
+    assert "secret" not in found.error
+    assert "77777" not in found.error
+    assert caplog.text == ""
+
+
+def test_a_failure_is_not_held_against_the_next_condition() -> None:
+    fields = Fields(json_attributes, Calendar())
+    names = {"none": (), "n": (event(amount=1),)}
+    for source, holds in (("min(none) > 3", False), ("count(n) == 1", True), ("min(none).size > 3", False)):
+        condition = compile_condition(source)
+        assert isinstance(condition, Condition)
+        assert evaluate(condition, event(), names, fields).holds == holds
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("amount >", "too early"),
+        ("", "too early"),
+        ("amount > 3)", "stray"),
+        ("n.map(3, e)", "stray"),
+        ("a.", "too early"),
+        ("launch(amount)", "`launch` is no function"),
+        ("amount > 3 " * 300, "longer than"),
+        ("(" * 100 + "true" + ")" * 100, "nested"),
+        ("n.map(a, n.map(b, n.map(c, c.amount)))", "lists within lists"),
+    ],
+)
+def test_what_is_no_condition_is_said_why(source: str, reason: str) -> None:
+    found = compile_condition(source)
+    assert isinstance(found, str)
+    assert reason in found
+
+
+@given(st.text(alphabet="abn.()[]{}<>=!&|?:,+-*/%'\"\\ 0123456789_mapfilter\n", max_size=40))
+def test_no_text_makes_it_raise(source: str) -> None:
+    condition = compile_condition(source)
+    if isinstance(condition, Condition):
+        verdict = evaluate(condition, event(a=1, b="x"), {"n": (event(a=1),)}, Fields(json_attributes, Calendar()))
+        assert verdict.holds in (True, False)
+
+
+def test_a_macro_variable_hides_a_name_only_inside_its_macro() -> None:
+    condition = compile_condition("n.exists(x, x.amount > 3) && x.other == 1")
+    assert isinstance(condition, Condition)
+    assert condition.paths == {("n", ALL, "amount"), ("x", "other")}
+    assert condition.needs == {"n": {"amount"}, "x": {"other"}}
 
 
 def test_attributes_are_decoded_only_when_a_condition_needs_them() -> None:
@@ -100,3 +192,22 @@ def test_attributes_are_decoded_only_when_a_condition_needs_them() -> None:
 
 def test_a_name_that_collides_with_the_envelope_is_reached_by_attributes() -> None:
     assert judged("attributes.agency == 'theirs' && agency == 'uvo'", event(agency="theirs")).holds
+    own = event(ended_at="soon", amount=3)
+    assert judged("attributes.ended_at == 'soon' && !has(ended_at)", own).holds
+    assert judged("x.attributes.ended_at == 'soon' && !has(x.ended_at)", own, x=own).holds
+
+
+def test_only_what_is_read_of_a_named_event_is_looked_up() -> None:
+    decoded: list[bytes] = []
+
+    def decode(data: bytes) -> dict[str, Attribute]:
+        decoded.append(data)
+        return {}
+
+    for source in ("x.type == 'a'", "count(n) == 2", "type == 'a' && has(agency)"):
+        condition = compile_condition(source)
+        assert isinstance(condition, Condition)
+        assert evaluate(
+            condition, event(a=1), {"x": event(b=1), "n": (event(), event())}, Fields(decode, Calendar())
+        ).holds
+    assert decoded == []

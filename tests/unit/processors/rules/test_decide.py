@@ -119,7 +119,7 @@ def test_people_without_usable_events_cost_nothing() -> None:
 def test_what_is_older_than_the_horizon_stays_as_it_is() -> None:
     full = timeline(line("e", "a", 0), line("f", "a", 300))
     told = first(FULL, DUE).ledger
-    far = Heard({"k.b": 300 * DAY_MS, "l.b": 300 * DAY_MS})
+    far = Heard(every=300 * DAY_MS)
     trimmed = settle(RULES, full, far, 300 * DAY_MS)
     assert [each.id for each in trimmed.lines] == ["f"]
     outcome = decide(RULES, trimmed, told, far, 300 * DAY_MS)

@@ -66,6 +66,19 @@ def test_check_names_file_line_problem_and_remedy(rule: Path) -> None:
     assert json.loads(as_json.stdout.splitlines()[0])["line"] == 4
 
 
+def test_a_warning_is_printed_and_refuses_nothing(rule: Path) -> None:
+    rule.write_text(RULE + "  - then: c\n")
+    result = RUNNER.invoke(app, ["check", str(rule), "--catalogue", "none"])
+    assert result.exit_code == 0
+    warning, summary = result.stdout.splitlines()
+    assert warning.startswith(
+        f"{rule}:3: warning: two runs can be open at once, and `overlap` is left to its default; "
+    )
+    assert summary == "1 rules, no problem, 1 warnings"
+    as_json = RUNNER.invoke(app, ["check", str(rule), "--catalogue", "none", "--json"])
+    assert json.loads(as_json.stdout)["severity"] == "warning"
+
+
 def test_test_tells_what_an_example_gave_instead(rule: Path) -> None:
     rule.write_text(RULE + "examples:\n  - {name: e, events: [2026-01-05 a], expect: nothing}\n")
     result = RUNNER.invoke(app, ["test", str(rule), "--catalogue", "none"])
