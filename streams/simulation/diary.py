@@ -146,13 +146,16 @@ class Diary:
 
 
 def _in_reasonable_order(facts: list[Fact]) -> list[Fact]:
-    """Keeps records from overtaking each other by more than `REORDERING_MS`, by recording earlier."""
+    """Keeps records from overtaking each other by more than `REORDERING_MS`, by recording earlier; no two at once."""
     soonest: int | None = None
+    taken: set[int] = set()
     ordered: list[Fact] = []
     for fact in reversed(facts):
-        if soonest is not None and fact.booked_at > soonest + REORDERING_MS:
-            ordered.append(booked(fact, soonest))
-            continue
-        soonest = fact.booked_at if soonest is None else min(soonest, fact.booked_at)
-        ordered.append(fact)
+        at = fact.booked_at if soonest is None else min(fact.booked_at, soonest + REORDERING_MS)
+        at = at if at == fact.booked_at else soonest or at
+        while at in taken:
+            at -= 1000
+        taken.add(at)
+        soonest = at if soonest is None else min(soonest, at)
+        ordered.append(fact if at == fact.booked_at else booked(fact, at))
     return ordered[::-1]

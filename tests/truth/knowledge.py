@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from tests.truth.life import Event
@@ -68,8 +68,7 @@ def _spells_of(rule: Rule, line: list[Event], end: int) -> list[Spell]:
 
 
 def _at(rule: Rule, line: Sequence[Event], now: int) -> list[Situation]:
-    found = situations(rule, [event for event in line if event.is_known(now)], now)
-    return [replace(one, person=line[0].household) for one in found] if rule.per_household else found
+    return situations(rule, [event for event in line if event.is_known(now)], now)
 
 
 def _instants(rule: Rule, line: Sequence[Event], end: int) -> list[int]:

@@ -17,7 +17,7 @@ class Situation:
     """A rule's pattern, complete.
 
     Attributes:
-        person: whom it is about; of a rule for households the household.
+        person: whom it is about; of a rule for households whose event came last.
         persons: whose events it rests on.
         bound: ids of those events, in the order of the pattern; for a rule that speaks again, and the count.
         completed_at: when the pattern was complete, ms. due: earliest it can be known, ms.

@@ -90,7 +90,7 @@ def _not_below(highest: float) -> Test:
 def notice_without_plan(line: Timeline) -> Found:
     """An eviction notice, and no debt plan agreed in the 90 days before.
 
-    What was before the feeds began is not known; no notice of the town is so early.
+    The file of debt plans is complete from a year before the town begins.
     """
     for notice in openings(line, "eviction_notice_served"):
         since = days_before(line[notice].occurred_at, 90)
