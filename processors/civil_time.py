@@ -259,5 +259,6 @@ def format_instant(ms: int, calendar: Calendar) -> str:
     >>> format_instant(0, Calendar("UTC"))
     '1970-01-01T00:00:00+00:00'
     """
-    moment = datetime.fromtimestamp(ms // 1000, _zone(calendar.zone)) + timedelta(milliseconds=ms % 1000)
+    moment = datetime.fromtimestamp(ms // 1000, _zone(calendar.zone))
+    moment = moment.replace(microsecond=ms % 1000 * 1000)  # not added: that forgets which of two equal hours it is
     return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds")

@@ -173,10 +173,11 @@ def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
     Returns:
         The timeline with it, and what became of the line; the same timeline if it was ignored.
     """
-    known = find(timeline, line.id)
-    if known is not None:
-        return timeline, Applied.DUPLICATE if _is_same(known, line) else Applied.CONFLICTING
-    if line.id in timeline.forgotten:
+    line_id = line.id
+    for known in timeline.lines:
+        if known.id == line_id:
+            return timeline, Applied.DUPLICATE if _is_same(known, line) else Applied.CONFLICTING
+    if line_id in timeline.forgotten:
         return timeline, Applied.DUPLICATE
     if line.occurred_at < timeline.since if line.replaces is None else line.replaces in timeline.forgotten:
         return timeline._replace(forgotten=timeline.forgotten | {line.id}), Applied.SETTLED
@@ -184,29 +185,24 @@ def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
 
 
 def _keep(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
-    lines, is_last = timeline.lines, True
+    lines, since, forgotten, resume, household, standing, types, lag_ms = timeline
     place = position(line)
-    if not lines or position(lines[-1]) < place:
+    is_last = not lines or lines[-1].occurred_at < line.occurred_at or position(lines[-1]) < place
+    if is_last:
         lines = (*lines, line)
     else:
-        is_last = False
         kept = list(lines)
         insort(kept, line, key=position)
         lines = tuple(kept)
-    is_plain = is_last and line.change is ChangeKind.CREATED and timeline.lag_ms < _ALWAYS_LATE
-    standing = (*timeline.standing, LiveEvent(line.id, line, place, line.ended_at)) if is_plain else _stand(lines, None)
-    types = timeline.types
+    if is_last and line.change is ChangeKind.CREATED and lag_ms < _ALWAYS_LATE:
+        standing = (*standing, LiveEvent(line.id, line, place, line.ended_at))
+    else:
+        standing = _stand(lines, None)
     if line.type not in types:
         types = _with_type(types, line.type)
+    own_lag_ms = line.heard - line.occurred_at if line.replaces is None else _ALWAYS_LATE
     grown = Timeline(
-        lines,
-        timeline.since,
-        timeline.forgotten,
-        timeline.resume,
-        timeline.household,
-        standing,
-        types,
-        max(timeline.lag_ms, _lag_ms(line)),
+        lines, since, forgotten, resume, household, standing, types, own_lag_ms if own_lag_ms > lag_ms else lag_ms
     )
     if len(lines) > MOST_LINES:
         grown = trim(grown, lines[len(lines) - MOST_LINES].occurred_at)

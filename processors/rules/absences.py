@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from processors.civil_time import Duration, deadline, window_end, window_start
-from processors.rules.model import FIRST, PREVIOUS
+from processors.rules.model import FIRST, PREVIOUS, AbsenceStep
 from processors.rules.plan import FOREVER, AbsencePlan
 from processors.rules.run import Bound, Mark, Run, State, Trail, Wait
 from processors.timeline import LiveEvent, Position
@@ -73,17 +73,18 @@ def conclude(run: Run, state: State) -> Concluded | Contradiction:
         if not isinstance(entry, Mark) or entry.absence.step.is_again:
             continue
         absence = entry.absence
-        span = _span(run, absence, state, place)
-        if span is None:
+        spans = _spans(run, absence, state, place)
+        if not spans:
             return Contradiction(absence, None)
-        against = _against(run, absence, span, state._replace(trail=state.trail[:place]))
-        if against is not None:
-            return Contradiction(absence, against)
-        if absence.step.is_looking_back:
-            lookbacks.append(Lookback(absence.source.feeds, span.begin))
-        if span.over > over:
-            over, ends_day = span.over, absence.step.duration is not None and not absence.step.duration.is_exact
-        waits.append(_wait(absence, span))
+        for span in spans:
+            against = _against(run, absence, span, state.seen_from(place))
+            if against is not None:
+                return Contradiction(absence, against)
+            if absence.step.is_looking_back:
+                lookbacks.append(Lookback(absence.source.feeds, span.begin))
+            if span.over > over:
+                over, ends_day = span.over, absence.step.duration is not None and not absence.step.duration.is_exact
+            waits.append(_wait(absence, span))
     return Concluded(over, ends_day, tuple(waits), tuple(lookbacks))
 
 
@@ -117,55 +118,69 @@ def again(run: Run, state: State, now: int) -> Iterator[tuple[int, bool, Wait]]:
         count += 1
 
 
-def _span(run: Run, absence: AbsencePlan, state: State, place: int) -> _Span | None:
-    """The span of an absence; None if a name it counts from was not bound, or nothing came yet."""
-    passed = state.trail[:place]
-    if absence.step.is_looking_back:
+def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Span]:
+    """Where an absence holds; none if a name it counts from was not bound, or nothing came yet."""
+    passed, step = state.trail[:place], absence.step
+    if step.is_looking_back:
         return _looking_back(run, absence, state, passed)
-    before = next((entry.event for entry in reversed(passed) if isinstance(entry, Bound)), None)
-    if before is None:
+    before = _anchor(PREVIOUS, passed, state.first)
+    span = None if before is None else _stretch(run, step, passed, state.first, before)
+    if before is None or span is None:
+        return []
+    if step.until is None:
+        return [span]
+    if absence.until is not None:
+        return [_until(run, absence.until, state, place, span)]
+    following = next((event for event in run.live if event.at > before.at and _counts(run, absence, event)), None)
+    if following is None:
+        return []
+    next_only = _Span(before.at, -FOREVER, 0, _behind(following), following.line.occurred_at, frozenset())
+    return [next_only] if step.duration is None else [span, next_only]
+
+
+def _stretch(run: Run, step: AbsenceStep, passed: Trail, first: LiveEvent | None, before: LiveEvent) -> _Span | None:
+    """The span of `for: D after NAME`, empty without it; None if NAME was not bound."""
+    if step.duration is None:
+        return _Span(before.at, -FOREVER, 0, None, 0, frozenset())
+    anchor = _anchor(step.anchor, passed, first)
+    if anchor is None:
         return None
-    span = _Span(before.at, -FOREVER, 0, None, 0, frozenset())
-    if absence.step.duration is not None:
-        anchor = _anchor(absence.step.anchor, passed, state.first)
-        if anchor is None:
-            return None
-        own = _roots(absence.step.anchor, passed, state.first)
-        end, over = run.after(anchor, absence.step.duration)
-        span = _Span(anchor.at, -FOREVER, end, None, over, own)
-    return span if absence.step.until is None else _until(run, absence, state, place, before, span)
+    end, over = run.after(anchor, step.duration)
+    return _Span(anchor.at, -FOREVER, end, None, over, _roots(step.anchor, passed, first))
 
 
-def _until(  # noqa: PLR0913, PLR0917 - the state, and what was found so far
-    run: Run, absence: AbsencePlan, state: State, place: int, before: LiveEvent, span: _Span
-) -> _Span | None:
-    """The span up to the event that `until` means; None while there is none.
+def _counts(run: Run, absence: AbsencePlan, event: LiveEvent) -> bool:
+    """Whether an event can be the next one: seeking help brings no match about, but may be what is absent."""
+    return event.line.type not in run.plan.never or event.line.type in absence.choice.by_type
 
-    If the step it names is missing it is the step after that one; if there is none either, the end of
-    the missing step's window.
+
+def _behind(event: LiveEvent) -> Position:
+    occurred_at, recorded_at, arrival, line_id = event.at
+    return (occurred_at, recorded_at, arrival, line_id + "\x00")
+
+
+def _until(run: Run, order: int, state: State, place: int, span: _Span) -> _Span:
+    """The span up to the step of that order.
+
+    If that step is missing it is the step after it; if there is none either, the end of the missing
+    step's window.
     """
-    if absence.until is None:
-        following = next((event for event in run.live if event.at > before.at), None)
-        if following is None:
-            return None
-        behind = (*following.at[:3], following.at[3] + "\x00")
-        return replace(span, until=behind, over=max(span.over, following.line.occurred_at))
-    later = [e for e in state.trail[place:] if isinstance(e, Bound) and e.order >= absence.until]
+    later = [e for e in state.trail[place:] if isinstance(e, Bound) and e.order >= order]
     if later:
         roots = {e.event.root for e in later if e.order == later[0].order}
         return replace(span, until=later[0].event.at, own=span.own | roots)
-    limit = run.limit(state, run.plan.windows[absence.until], state.last)
+    limit = run.limit(state, run.plan.windows[order], state.last)
     return replace(span, until=(limit.end, -FOREVER, 0, ""), over=max(span.over, limit.over))
 
 
-def _looking_back(run: Run, absence: AbsencePlan, state: State, passed: Trail) -> _Span | None:
+def _looking_back(run: Run, absence: AbsencePlan, state: State, passed: Trail) -> list[_Span]:
     step = absence.step
     assert step.duration is not None
     first = _first(step.anchor, passed, state.first)
     if first is None:
-        return None
+        return []
     begin = window_start(first.line.occurred_at, step.duration, run.plan.calendar)
-    return _Span(None, begin, 0, first.at, 0, _roots(step.anchor, passed, state.first))
+    return [_Span(None, begin, 0, first.at, 0, _roots(step.anchor, passed, state.first))]
 
 
 def _anchor(name: str | None, passed: Trail, first: LiveEvent | None) -> LiveEvent | None:
@@ -225,4 +240,6 @@ def _wait(absence: AbsencePlan, span: _Span) -> Wait:
     until = span.until[0] if span.until is not None else 0
     settles = absence.source.settles_ms
     end = max(span.end, until)
-    return Wait(max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms)
+    return Wait(
+        max(span.over, until) + settles, end - 1 + settles, absence.source.feeds, end + absence.source.later_ms, absence
+    )

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from processors.civil_time import Calendar, Duration, day_start
+from processors.civil_time import Calendar, day_start
 from processors.events import EventType
 from processors.rules.check import Deployment
-from processors.rules.conditions import Condition, compile_condition
+from processors.rules.conditions import BEFORE, Condition, compile_condition
+from processors.rules.limits import span_ms, step_ms
 from processors.rules.model import (
     ANY_TYPE,
     NEXT_EVENT,
@@ -22,6 +23,7 @@ from processors.rules.model import (
     CountStep,
     EventStep,
     GroupStep,
+    How,
     Member,
     Repetition,
     Rule,
@@ -48,6 +50,7 @@ from processors.rules.plan import (
     SilencePlan,
     Source,
 )
+from processors.rules.scope import own_names
 from processors.timeline import lateness_of
 
 
@@ -72,15 +75,15 @@ class _Compiler:
         granted = None if purposes is None else purposes.get(self.rule.purpose)
         self.sees = granted if self.rule.among is None else self.rule.among
         self.never = frozenset(t.name for t in self.catalogue.values() if t.is_help_seeking or t.is_benefit_receipt)
-        self.names = {name for step in self.rule.bindings for name in _own_names(step)}
+        self.names = {name for step in self.rule.bindings for name in own_names(step)}
         for number, step in enumerate(walk(self.rule.steps), start=1):
             if isinstance(step, Binding):
-                self.orders |= dict.fromkeys(_own_names(step), number)
+                self.orders |= dict.fromkeys(own_names(step), number)
 
     def plan(self) -> Plan:
         rule, calendar = self.rule, self.deployment.calendar
         nodes = tuple(self._node(step) for step in rule.steps)
-        span = sum(window.at_most_ms for window in durations(rule))
+        span = span_ms(rule)
         everything = self._source(rule.types, self.order)
         return Plan(
             rule=rule,
@@ -88,6 +91,8 @@ class _Compiler:
             nodes=nodes,
             windows=self.windows,
             sees=self.sees,
+            is_forking=any(_forks(step) for step in walk(rule.steps)),
+            never=self.never,
             lists=frozenset(_lists(rule.steps)),
             is_narrow=rule.repeats is not None or _is_narrow(rule),
             needs=tuple(frozenset(types) for node in nodes for types in _needs(node)),
@@ -171,13 +176,14 @@ class _Compiler:
         self, members: tuple[Member, ...], where: Where | None, step: Binding | str, *, is_list: bool, is_positive: bool
     ) -> Choice:
         listed: list[tuple[str, Alternative]] = []
+        never = self.never if is_positive else frozenset[str]()
         for place, member in enumerate(members):
             name = step if isinstance(step, str) else name_of(step, member)
             own = name if not isinstance(step, str) and (member.name or step.name) else None
-            guards = tuple(self._guard(each, own, is_list) for each in (member.where, where) if each is not None)
+            wheres = [each for each in (member.where, where) if each is not None]
+            guards = tuple(self._guard(each, own, is_list, never) for each in wheres)
             listed.append((member.type, Alternative(place, name, guards)))
         types = {wanted for wanted, _ in listed} - {ANY_TYPE}
-        never = self.never if is_positive else frozenset[str]()
         return Choice(
             {each: tuple(a for wanted, a in listed if _speaks_for(wanted, each, never)) for each in types},
             tuple(a for wanted, a in listed if wanted == ANY_TYPE),
@@ -185,11 +191,11 @@ class _Compiler:
             len(members),
         )
 
-    def _guard(self, where: Where, own: str | None, is_list: bool) -> Guard:
+    def _guard(self, where: Where, own: str | None, is_list: bool, hidden: frozenset[str]) -> Guard:
         condition = compile_condition(where.source)
         assert isinstance(condition, Condition), "checked before"
-        read = condition.roots & (self.names | {"before"})
-        return Guard(condition, not read, own if own in read else None, is_list, "before" in read)
+        read = condition.roots & (self.names | {BEFORE})
+        return Guard(condition, not read, own if own in read else None, is_list, BEFORE in read, hidden)
 
     def _source(self, types: Iterable[str], order: int) -> Source:
         entries = list(self._entries(frozenset(types)))
@@ -205,7 +211,7 @@ class _Compiler:
         last = bindings[-1]
         if last.is_optional or any(isinstance(step, GroupStep) for step in self.rule.steps):
             return 0
-        names = {*_own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
+        names = {*own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
         return max(
             (
                 step.duration.at_least_ms
@@ -217,9 +223,10 @@ class _Compiler:
 
     def _later(self, order: int) -> int:
         """Sum of the windows of the steps after this one; of all of them where steps repeat."""
-        after = 0 if any(_repeats(step) for step in walk(self.rule.steps)) else order
-        later = (step for number, step in enumerate(walk(self.rule.steps), start=1) if number > after)
-        return sum(window.at_most_ms for step in later for window in _durations([step]))
+        if any(_repeats(step) for step in walk(self.rule.steps)):
+            return span_ms(self.rule)
+        later = (step for number, step in enumerate(walk(self.rule.steps), start=1) if number > order)
+        return sum(step_ms(step, is_held=False) for step in later if not isinstance(step, GroupStep))
 
     def _entries(self, types: frozenset[str]) -> Iterable[EventType]:
         if ANY_TYPE in types:
@@ -231,17 +238,18 @@ def _speaks_for(wanted: str, actual: str, never: frozenset[str]) -> bool:
     return wanted == actual or (wanted == ANY_TYPE and actual not in never)
 
 
-def _own_names(step: Binding) -> list[str]:
-    return [name for name in (step.name, *(member.name for member in step.members)) if name is not None]
-
-
 def _lists(steps: Iterable[Step], *, is_inside: bool = False) -> Iterable[str]:
     """Names that can hold several events."""
     for step in steps:
         if isinstance(step, GroupStep):
             yield from _lists(step.steps, is_inside=is_inside or step.repetition.most != 1)
         elif isinstance(step, Binding) and (is_inside or step.is_many):
-            yield from _own_names(step)
+            yield from own_names(step)
+
+
+def _forks(step: Step) -> bool:
+    is_each = isinstance(step, EventStep) and step.is_each
+    return is_each or (isinstance(step, EventStep | GroupStep) and step.repetition.how is How.EACH)
 
 
 def _repeats(step: Step) -> bool:
@@ -286,31 +294,6 @@ def _opening(node: NodePlan) -> frozenset[str] | None:
             return _opening(node.nodes[0])
         case _:
             return None if node.choice.others else frozenset(node.choice.by_type)
-
-
-def durations(rule: Rule) -> list[Duration]:
-    """Every window of a rule; one that is repeated counts as often as it can."""
-    return [*([rule.within] if rule.within is not None else []), *_durations(rule.steps)]
-
-
-def _durations(steps: Iterable[Step]) -> Iterable[Duration]:
-    for step in steps:
-        match step:
-            case AbsenceStep():
-                found: list[Duration | None] = [step.duration]
-            case CountStep():
-                found = [step.in_any, step.within.duration if step.within else None]
-            case GroupStep():
-                found = [*_durations(step.steps)] * (step.repetition.most or 1)
-                found += [step.within.duration if step.within else None, *_gaps(step.repetition)]
-            case EventStep():
-                found = [step.within.duration if step.within else None, *_gaps(step.repetition)]
-                found += [silence.duration for silence in step.silences]
-        yield from (duration for duration in found if duration is not None)
-
-
-def _gaps(times: Repetition) -> list[Duration | None]:
-    return [times.max_gap] * ((times.most or 1) - 1)
 
 
 def sources(step: Step) -> list[str]:

@@ -20,7 +20,7 @@ from processors.rules.ledger import Ledger, fold_all
 from processors.rules.match import Candidate, Found, Opening, find
 from processors.rules.model import OnCorrection, Overlap, Report, ReportKind, Runs, Subject
 from processors.rules.overlap import Judged, taken
-from processors.rules.plan import Plan
+from processors.rules.plan import FOREVER, Plan
 from processors.rules.ruleset import RuleSet
 from processors.rules.run import Wait
 from processors.timeline import LiveEvent, Position, Timeline, apply, is_late, root_of, trim
@@ -137,12 +137,14 @@ def decide(  # noqa: PLR0913, PLR0917 - the state, and what is new
         ledger and the same inputs gives no decisions. With an agenda the decisions are the same,
         found with less work.
     """
+    kept: Agenda
     if agenda is None or (news is not None and news.replaces is not None):
-        names, kept = _all_names(rules, timeline, ledger), dict[str, int]()
+        names, kept = _all_names(rules, timeline, ledger), {}
     else:
         names, kept = _concerned(rules, timeline, ledger, now, agenda, news)
     if not names:
         return Outcome((), ledger, min(kept.values()) if kept else None, kept)
+    kept = {name: wake_at for name, wake_at in kept.items() if name not in names}
     fields = Fields(rules.decode, rules.calendar)
     decisions: list[Decision] = []
     for name in names:
@@ -165,7 +167,7 @@ def _all_names(rules: RuleSet, timeline: Timeline, ledger: Ledger) -> Sequence[s
 
 def _concerned(  # noqa: PLR0913, PLR0917 - as `decide`
     rules: RuleSet, timeline: Timeline, ledger: Ledger, now: int, agenda: Agenda, news: LifeEvent | None
-) -> tuple[Sequence[str], dict[str, int]]:
+) -> tuple[Sequence[str], Agenda]:
     """The rules to look at, and the agenda of the others.
 
     Those whose time has come, and those that the new line can concern: they use its type and every
@@ -173,23 +175,20 @@ def _concerned(  # noqa: PLR0913, PLR0917 - as `decide`
     some time has passed after the line is only looked at then.
     """
     names = [name for name, wake_at in agenda.items() if wake_at <= now] if agenda else []
-    kept = dict(agenda)
-    touched = rules.touched(timeline.types, news.type) if news is not None else ()
-    if ledger.standing and news is not None:
+    if news is None:
+        return names, agenda
+    if ledger.standing:
         told = {decision.rule for decision in ledger.standing.values()}
         names += [name for name in rules.touched(None, news.type) if name in told and name not in names]
-    for name in touched:
+    for name in rules.touched(timeline.types, news.type):
+        earliest = news.occurred_at + rules.delay_ms[name]
         if name in names:
             continue
-        assert news is not None
-        earliest = news.occurred_at + rules.delay_ms[name]
         if earliest <= now:
             names.append(name)
-        else:
-            kept[name] = min(kept.get(name, earliest), earliest)
-    for name in names:
-        kept.pop(name, None)
-    return names, kept
+        elif earliest < agenda.get(name, FOREVER):
+            agenda = {**agenda, name: earliest}
+    return names, agenda
 
 
 class Family:

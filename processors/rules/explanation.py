@@ -137,7 +137,7 @@ class Pending:
 
     Attributes:
         absence: that has to hold; None: a step may still bind more.
-        end: first instant that does not matter any more.
+        end: first instant that does not matter any more; None: there is none, nor `due` and `heard_to`.
         due: clock from which it is concluded.
         is_clock: the clock has yet to get there.
         heard_to: up to when every feed must have been heard.
@@ -146,10 +146,10 @@ class Pending:
     """
 
     absence: Absent | None
-    end: int
-    due: int
+    end: int | None
+    due: int | None
     is_clock: bool
-    heard_to: int
+    heard_to: int | None
     feeds: tuple[FeedHeard, ...]
     is_input: bool = False
 
@@ -222,6 +222,7 @@ class RunReport:
         steps: what it bound, at the furthest it came.
         completed_at: when the pattern is complete. ends_day: at the end of a civil day; the day before is meant.
         fires: which firing of `again`, from 1; 0 for others.
+        silences: absences it rests on, once all events are bound.
         told_at: when it was told, by the clock. known_at: earliest it could be known.
         pending: what it waits for.
         sought: the step it could not bind.
@@ -240,6 +241,7 @@ class RunReport:
     completed_at: int | None = None
     ends_day: bool = False
     fires: int = 0
+    silences: tuple[Absent, ...] = ()
     told_at: int | None = None
     known_at: int | None = None
     pending: tuple[Pending, ...] = ()
@@ -363,4 +365,4 @@ def _field(name: str, value: object, calendar: Calendar) -> object:
 
 def moment(value: int) -> int | None:
     """A limit as an explanation holds it: None where there is none."""
-    return None if abs(value) >= FOREVER else value
+    return None if abs(value) >= FOREVER // 2 else value

@@ -14,7 +14,7 @@ from processors.rules.absences import Contradiction, conclude
 from processors.rules.attempts import bound_steps, fact, refused, sought
 from processors.rules.conditions import Fields
 from processors.rules.decide import Claim, Family, suppresses
-from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status
+from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status, moment
 from processors.rules.match import Candidate, Found
 from processors.rules.model import FIRST, NEXT_EVENT, PREVIOUS, ReportKind
 from processors.rules.overlap import taken
@@ -71,6 +71,7 @@ class Inquiry:
             completed_at=candidate.completed_at,
             ends_day=candidate.ends_day,
             fires=candidate.fires,
+            silences=tuple(dict.fromkeys(_absent(each.absence) for each in state.trail if isinstance(each, Mark))),
         )
         match = candidate.match
         if match in self.family.standing:
@@ -81,15 +82,15 @@ class Inquiry:
             return replace(report, status=Status.OTHER_VERSION, version=self._version_at(candidate.completed_at))
         if unknown := self._unknown(candidate):
             return replace(report, status=Status.UNKNOWN, unknown=unknown[0], unknown_since=unknown[1])
-        return self._among_others(report, plan, candidate, state)
+        return self._among_others(report, plan, candidate)
 
-    def _among_others(self, report: RunReport, plan: Plan, candidate: Candidate, state: State) -> RunReport:
+    def _among_others(self, report: RunReport, plan: Plan, candidate: Candidate) -> RunReport:
         """What other matches of the rule make of it."""
         claim = self.claims.get(plan.rule.version, {}).get(candidate.match)
         if claim is None:
             return replace(report, status=Status.OVERLAPPED, other=self._overlapping(plan, candidate))
         if candidate.match in self.verdicts.undecided:
-            return self._undecided(report, plan, claim, state)
+            return self._undecided(report, plan, claim)
         return self._suppressed(report, claim)
 
     def _standing(self, report: RunReport, match: str) -> RunReport:
@@ -102,8 +103,8 @@ class Inquiry:
             known_at=told.known_at,
         )
 
-    def _version_at(self, moment: int) -> int | None:
-        return next((p.rule.version for p in self.plans if p.valid_from <= moment < p.valid_until), None)
+    def _version_at(self, completed_at: int) -> int | None:
+        return next((p.rule.version for p in self.plans if p.valid_from <= completed_at < p.valid_until), None)
 
     def _unknown(self, candidate: Candidate) -> tuple[tuple[FeedHeard, ...], int] | None:
         """Feeds that began too late for an absence that looks back, and since when they would be needed."""
@@ -121,11 +122,10 @@ class Inquiry:
                 return _other(claim)
         return None
 
-    def _undecided(self, report: RunReport, plan: Plan, claim: Claim, state: State) -> RunReport:
+    def _undecided(self, report: RunReport, plan: Plan, claim: Claim) -> RunReport:
         """It waits for the clock or a feed, or for another match of the rule that does."""
         assert claim.candidate is not None
-        pending = self._pending(claim.candidate, state)
-        if pending:
+        if pending := self._pending(claim.candidate.waits):
             return replace(report, pending=pending)
         others = (each for each in self.claims[plan.rule.version].values() if each.match != claim.match)
         may = (each for each in others if self._may_keep_out(plan, each, claim))
@@ -139,20 +139,13 @@ class Inquiry:
             return False
         return _shuts_out(plan, other.candidate, claim.candidate) or suppresses(other, claim, plan.calendar)
 
-    def _pending(self, candidate: Candidate, state: State) -> tuple[Pending, ...]:
-        """What a candidate waits for: its steps first, then its absences in order (as `conclude` lists them)."""
-        marks = [each.absence for each in state.trail if isinstance(each, Mark)]
-        absences = [
-            *(mark for mark in marks if not mark.step.is_again),
-            *(mark for mark in marks if mark.step.is_again),
-        ]
-        places: list[AbsencePlan | None] = [*([None] * len(state.waits)), *absences]
-        pairs = zip(candidate.waits, places, strict=True)
-        return tuple(self.pending(wait, absence) for wait, absence in pairs if not self.family.is_over(wait))
+    def _pending(self, waits: Iterable[Wait]) -> tuple[Pending, ...]:
+        """Those that have yet to pass."""
+        return tuple(self._awaited(wait) for wait in waits if not self.family.is_over(wait))
 
-    def pending(self, wait: Wait, absence: AbsencePlan | None) -> Pending:
+    def _awaited(self, wait: Wait) -> Pending:
         """What has yet to pass, and which feeds have not been heard so far."""
-        heard = self.known.heard
+        heard, absence = self.known.heard, wait.absence
         behind = tuple(
             FeedHeard(feed, heard.feeds.get(feed, heard.every))
             for feed in wait.feeds
@@ -161,10 +154,10 @@ class Inquiry:
         settles = absence.source.settles_ms if absence is not None else 0
         return Pending(
             absence=None if absence is None else _absent(absence),
-            end=wait.heard + 1 - settles,
-            due=wait.due,
+            end=moment(wait.heard + 1 - settles),
+            due=moment(wait.due),
             is_clock=self.known.now < wait.due,
-            heard_to=wait.heard,
+            heard_to=moment(wait.heard),
             feeds=behind,
             is_input=not wait.feeds and not heard.is_past((), wait.heard),
         )
@@ -199,7 +192,7 @@ class Inquiry:
 
     def _unfinished(self, run: Run, attempt: Attempt, ends: Ends) -> RunReport:
         """The furthest step it reached, and the one it could not bind."""
-        pending = tuple(self.pending(wait, None) for wait in ends.opens if not self.family.is_over(wait))
+        pending = self._pending(ends.opens)
         failed = refused(run, attempt)
         run.attempt = None
         return RunReport(

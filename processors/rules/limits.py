@@ -31,14 +31,30 @@ MOST_FORKS = 2
 def span_ms(rule: Rule) -> int:
     """The sum of a rule's windows, ms; one that is repeated without a window around it counts as often as it can."""
     is_held = rule.within is not None
-    return _ms(rule.within) + sum(_step_ms(step, is_held=is_held) for step in rule.steps)
+    return _ms(rule.within) + sum(step_ms(step, is_held=is_held) for step in rule.steps)
+
+
+def durations(rule: Rule) -> Iterator[Duration]:
+    """Every duration a rule speaks of, its own `within` first."""
+    found: list[Duration | None] = [rule.within]
+    for step in walk(rule.steps):
+        match step:
+            case AbsenceStep():
+                found.append(step.duration)
+            case CountStep():
+                found += [step.in_any, step.within.duration if step.within else None]
+            case EventStep() | GroupStep():
+                found += [step.within.duration if step.within else None, step.repetition.max_gap]
+        if isinstance(step, EventStep):
+            found += [silence.duration for silence in step.silences]
+    return (duration for duration in found if duration is not None)
 
 
 def _ms(duration: Duration | None) -> int:
     return 0 if duration is None else duration.at_most_ms
 
 
-def _step_ms(step: Step, *, is_held: bool) -> int:
+def step_ms(step: Step, *, is_held: bool) -> int:
     """Windows of one step; `is_held`: a window around it bounds how far its repetition goes."""
     if isinstance(step, AbsenceStep):
         return _ms(step.duration)
@@ -49,7 +65,7 @@ def _step_ms(step: Step, *, is_held: bool) -> int:
     rounds = 1 if is_held else step.repetition.most or 1
     gaps = _ms(step.repetition.max_gap) * (1 if is_held else rounds - 1)
     if isinstance(step, GroupStep):
-        return window + gaps + rounds * sum(_step_ms(each, is_held=is_held) for each in step.steps)
+        return window + gaps + rounds * sum(step_ms(each, is_held=is_held) for each in step.steps)
     return window + gaps + sum(_ms(silence.duration) for silence in step.silences)
 
 

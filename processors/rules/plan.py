@@ -37,6 +37,7 @@ class Guard:
         own_name: name under which it sees the event itself; None: under none.
         is_list: that name is the list so far, including this event.
         reads_before: it looks at the event just before on the timeline.
+        hidden: types that it does not see there: seeking help and receiving benefits bring no match about.
     """
 
     condition: Condition
@@ -44,6 +45,7 @@ class Guard:
     own_name: str | None
     is_list: bool
     reads_before: bool
+    hidden: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +64,7 @@ class Choice:
     Attributes:
         by_type: alternatives of the types named.
         others: alternatives of every other type (from `"*"`).
+        is_forking: whether one run can end in several matches.
         never: types that `others` does not speak for.
         size: how many members there are.
     """
@@ -190,6 +193,8 @@ class Plan:
         nodes: its steps.
         windows: by order, the window of each step; for absences until an optional step that is missing.
         sees: types of its timeline; None: all.
+        is_forking: whether one run can end in several matches.
+        never: types that bring no match about.
         lists: names that conditions see as lists.
         is_narrow: whether other events than those it speaks of make a difference to it, so that its
             timeline must hold exactly the types it sees.
@@ -209,6 +214,8 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     windows: Mapping[int, Window | None]
     sees: frozenset[str] | None
+    is_forking: bool
+    never: frozenset[str]
     lists: frozenset[str]
     is_narrow: bool
     needs: tuple[frozenset[str], ...]

@@ -50,7 +50,7 @@ class Round:
     Attributes:
         entry: the state in which the repetition was entered.
         rest: what comes after it.
-        reached: state in which the round that led here was completed; None: it was not.
+        reached: state in which the round that led here was complete first; None: it never was.
     """
 
     __slots__ = ("count", "entry", "reached", "repeat", "rest")
@@ -69,6 +69,7 @@ class Round:
 
     def at(self, run: Run, state: State, place: int) -> Ends | None:
         """Goes on with the event at `place`: the rest with it, or another round."""
+        self.reached = self.reached or state
         left = self._left(state)
         is_outside = run.live[place].line.occurred_at >= self._limit(run, state).end
         if self._is_full or is_outside or self._stops(run, state, place):
@@ -117,7 +118,7 @@ class Round:
         What fits both goes to the rest, unless the rest then cannot be bound; while it still may,
         the other way is right only once that has passed.
         """
-        leaving = self.rest.at(run, left, place) if self._may_end else None
+        leaving = self._leave(run, left, place)
         if leaving is not None and leaving.complete:
             return leaving
         taking = self._take(run, state, left, place)
@@ -128,6 +129,14 @@ class Round:
         if leaving is not None:
             return with_waits(taking, leaving.opens)
         return taking
+
+    def _leave(self, run: Run, left: State, place: int) -> Ends | None:
+        """What comes of the rest if it begins with the event at `place`; None if it may not, or cannot.
+
+        Where the rest forks, it does so from that event on: it is not only what begins with it.
+        """
+        leaving = self.rest.at(run, left, place) if self._may_end else None
+        return self.rest.go(run, left) if leaving is not None and run.plan.is_forking else leaving
 
     def _take(self, run: Run, state: State, left: State, place: int) -> Ends | _Taken | None:
         """A round that begins with the event at `place`; None if none does."""
@@ -161,7 +170,7 @@ class Round:
         for here in range(place + 1, len(run.live) if reached is None else reached.next):
             if self._stops(run, left, here):
                 return self.rest.go(run, left) if self._may_end else FAILED
-            leaving = self.rest.at(run, left, here) if self._may_end else None
+            leaving = self._leave(run, left, here)
             if leaving is None:
                 continue
             is_taken = reached is not None and reached.binds(run.live[here])

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from processors.civil_time import Duration, window_of
-from processors.rules.conditions import Condition, Fields, Names, Verdict, evaluate
+from processors.rules.conditions import BEFORE, Condition, Fields, Names, Verdict, evaluate
 from processors.rules.model import FIRST, PREVIOUS, Window
 from processors.rules.plan import FOREVER, AbsencePlan, Alternative, Choice, Guard, Plan, Source
 from processors.timeline import LiveEvent
@@ -25,12 +25,14 @@ class Wait(NamedTuple):
         due: clock from which it may be concluded: deadline + settling, ms.
         heard: up to when (ms, inclusive) every one of `feeds` must have been heard.
         latest: first instant at which a match it is part of can bind nothing any more, ms.
+        absence: that waits; None: a step does, which may still bind something.
     """
 
     due: int
     heard: int
     feeds: tuple[str, ...]
     latest: int
+    absence: AbsencePlan | None = None
 
 
 class Limit(NamedTuple):
@@ -109,6 +111,17 @@ class State(NamedTuple):
         trail = (*self.trail, *bound)
         return State(
             place + 1, trail, first, bound[-1].event, self.windows, tight, self.waits, self.over, self.ends_day
+        )
+
+    def seen_from(self, place: int) -> State:
+        """The state as it was before what stands at `place` of the trail, as far as names go."""
+        return State(self.next, self.trail[:place], self.first, self.last)
+
+    def passing(self, mark: Mark) -> State:
+        """The state behind an absence."""
+        trail = (*self.trail, mark)
+        return State(
+            self.next, trail, self.first, self.last, self.windows, self.tight, self.waits, self.over, self.ends_day
         )
 
     def binds(self, event: LiveEvent) -> bool:
@@ -272,8 +285,8 @@ class Run:
             before = names.get(guard.own_name, ())
             earlier = before if isinstance(before, tuple) else ()
             names[guard.own_name] = (*earlier, event) if guard.is_list else event
-        if guard.reads_before and place > 0:
-            names["before"] = self.live[place - 1]
+        if guard.reads_before and place > 0 and self.live[place - 1].line.type not in guard.hidden:
+            names[BEFORE] = self.live[place - 1]
         return names
 
 

@@ -120,6 +120,9 @@ class _Teller:
                 yield self._untold(run)
 
     def _standing(self, run: RunReport) -> Iterator[str]:
+        for absent in run.silences:
+            phrase = "silent_all" if absent.is_all else "silent"
+            yield self.say(phrase, types=self._types(absent.types, absent.is_all))
         if run.told_at is not None:
             told = self.words.when(run.told_at, has_hours=self.has_hours)
             yield self.say("told", completed=self._completed(run), told=told)
@@ -152,6 +155,9 @@ class _Teller:
             yield self.say("held_back_open")
 
     def _pending(self, pending: Pending) -> Iterator[str]:
+        if pending.due is None or pending.end is None:
+            yield self.say("waits_for_ever")
+            return
         due = self.words.when(pending.due, has_hours=self.has_hours)
         if pending.absence is None:
             if pending.is_clock:
@@ -164,6 +170,8 @@ class _Teller:
             yield from self._feeds(pending)
 
     def _feeds(self, pending: Pending) -> Iterator[str]:
+        if pending.heard_to is None:
+            return
         needed = self.words.through(pending.heard_to + 1)
         for each in pending.feeds:
             if each.heard is None:
@@ -212,6 +220,8 @@ class _Teller:
         yield from self._refusals(run.refusals)
         if run.stopped_by is not None:
             yield self.say("stopped_by", event=self._event(run.stopped_by))
+        if run.sought is not None and run.sought.too_late is not None:
+            yield self.say("too_late", event=self._event(run.sought.too_late))
         if run.status is Status.BROKEN:
             yield self.say("ended" if run.stopped_by is None else "ended_stopped")
         for pending in run.pending:
@@ -247,8 +257,6 @@ class _Teller:
             yield self.say("numbers", needed=sought.needed, found=sought.found)
         if sought.is_next:
             yield self.say("very_next")
-        if sought.too_late is not None:
-            yield self.say("too_late", event=self._event(sought.too_late))
 
     def _refusals(self, refusals: Iterable[Refusal]) -> Iterator[str]:
         for each in refusals:

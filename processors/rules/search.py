@@ -100,8 +100,6 @@ class One(Node):
             return None
         if run.live[place].line.occurred_at >= run.limit(state, self.plan.window, state.last).end:
             return None
-        if self.plan.is_each and run.fit(self.plan.choice, place, state) is not None:
-            return self.search(run, state._replace(next=place), rest)
         return self._take(run, state, place, rest)
 
     def _take(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
@@ -301,12 +299,12 @@ class Absence(Node):
     """Notes an absence on the way; it is checked when everything is bound."""
 
     def __init__(self, plan: AbsencePlan) -> None:
-        self.plan, self.order = plan, plan.order
+        self.plan, self.order, self.mark = plan, plan.order, Mark(plan)
 
     def search(self, run: Run, state: State, rest: Way) -> Ends:
         """Goes on behind it."""
-        return rest.go(run, state._replace(trail=(*state.trail, Mark(self.plan))))
+        return rest.go(run, state.passing(self.mark))
 
     def begin(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
         """What comes after it begins at `place`."""
-        return rest.at(run, state._replace(trail=(*state.trail, Mark(self.plan))), place)
+        return rest.at(run, state.passing(self.mark), place)

@@ -6,7 +6,7 @@ Names and types a step refers to are looked at in `scope` and `check`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
@@ -73,10 +73,15 @@ def read_steps(node: CommentedMap, key: str, reader: Reader, within: str = "") -
 
 def check_order(steps: tuple[Step, ...], reader: Reader) -> None:
     """What may begin a rule or a group, and what may end it."""
-    opening = _leaf(steps)
+    beginnings = list(_beginnings(steps))
+    opening = beginnings[-1] if beginnings else None
     if opening is not None and not (isinstance(opening, CountStep) or _is_opening(opening)):
-        kind = _kind(opening)
-        reader.refuse(opening.line, f"`{kind}` cannot be step {opening.position}", "begin with `when` or `at_least`")
+        problem = f"`{_kind(opening)}` cannot be step {opening.position}"
+        reader.refuse(opening.line, problem, "begin with `when` or `at_least`")
+    for first in beginnings:
+        if not isinstance(first, AbsenceStep) and first.is_optional:
+            remedy = "begin with a step that is always there, or leave out `optional`"
+            reader.refuse(first.line, "the first step of a rule cannot be optional", remedy)
     for step in walk(steps):
         if _is_opening(step) and step is not opening:
             reader.refuse(step.line, f"`when` cannot be step {step.position}", "use `then` here")
@@ -84,15 +89,17 @@ def check_order(steps: tuple[Step, ...], reader: Reader) -> None:
             remedy = "put the step last, outside any group, or leave out `again`"
             reader.refuse(step.line, "`again` stands in the last step only", remedy)
         if isinstance(step, GroupStep) and step.steps:
-            _check_beginning(step.steps[0], reader, "a group")
+            _check_group(step, reader)
+    if opening is not None:
+        _check_first_window(opening, reader)
+
+
+def _beginnings(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The first step; if that is a group its first step too, and so on."""
     if steps:
-        _check_beginning(steps[0], reader, "a rule")
-        _check_first_window(steps[0], opening, reader)
-
-
-def _leaf(steps: tuple[Step, ...]) -> Step | None:
-    first = steps[0] if steps else None
-    return _leaf(first.steps) if isinstance(first, GroupStep) else first
+        yield steps[0]
+        if isinstance(steps[0], GroupStep):
+            yield from _beginnings(steps[0].steps)
 
 
 def _is_opening(step: Step) -> bool:
@@ -105,18 +112,18 @@ def _kind(step: Step) -> str:
     return "right_after" if isinstance(step, EventStep) and step.is_right_after else "then"
 
 
-def _check_beginning(first: Step, reader: Reader, what: str) -> None:
+def _check_group(group: GroupStep, reader: Reader) -> None:
+    """A round of a group begins with an event, and cannot be empty."""
+    first = group.steps[0]
     if isinstance(first, AbsenceStep) or (isinstance(first, EventStep) and first.silences):
-        if what == "a group":
-            reader.refuse(first.line, f"{what} cannot begin with an absence", "begin with a step that binds an event")
-    elif first.is_optional:
-        remedy = "begin with a step that is always there, or leave out `optional`"
-        reader.refuse(first.line, f"the first step of {what} cannot be optional", remedy)
+        reader.refuse(first.line, "a group cannot begin with an absence", "begin with a step that binds an event")
+    if all(isinstance(step, AbsenceStep) or step.is_optional for step in group.steps):
+        remedy = "leave out `optional` in one of them; the group itself may be optional"
+        reader.refuse(group.line, "a group cannot consist of optional steps alone", remedy)
 
 
-def _check_first_window(first: Step, opening: Step | None, reader: Reader) -> None:
+def _check_first_window(step: Step, reader: Reader) -> None:
     """A window of the opening step has a meaning only where it holds several events."""
-    step = opening if isinstance(opening, EventStep | CountStep) else first
     if isinstance(step, AbsenceStep | GroupStep) or step.within is None:
         return
     if isinstance(step, CountStep):

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from processors.decisions import BoundEvent, Decision, DecisionKind
 from processors.rules.attempts import fact, leaf, refusals
-from processors.rules.compiling import durations
 from processors.rules.conditions import Fields
 from processors.rules.decide import decide
 from processors.rules.explanation import (
     BoundStep,
     Explanation,
     Fact,
+    Known,
     LateFact,
     RunReport,
     Status,
@@ -26,7 +26,8 @@ from processors.rules.explanation import (
     Withdrawal,
     moment,
 )
-from processors.rules.inquiry import Inquiry, Known
+from processors.rules.inquiry import Inquiry
+from processors.rules.limits import durations
 from processors.rules.match import Candidate, find, way_of
 from processors.rules.model import ANY_TYPE, Runs
 from processors.rules.plan import CountPlan, Plan
@@ -163,7 +164,12 @@ def _with_history(inquiry: Inquiry, report: VersionReport, *, is_newest: bool) -
         is_here = told.version == report.version or (is_newest and told.version not in versions)
         if is_here and told.match not in known:
             runs.append(_from_decision(inquiry, told, gone.get(told.match)))
-    return replace(report, runs=tuple(sorted(runs, key=lambda run: run.opened_at)))
+    return replace(report, runs=tuple(sorted(runs, key=_age)))
+
+
+def _age(run: RunReport) -> tuple[int, bool, int]:
+    """Runs in order of opening; of one opening event what was told first, first."""
+    return run.opened_at, run.told_at is None, run.told_at or 0
 
 
 def _withdrawn(inquiry: Inquiry) -> dict[str, Withdrawal]:

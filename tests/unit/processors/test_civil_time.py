@@ -95,3 +95,10 @@ def test_what_is_no_time(text: str) -> None:
 
 def test_times_are_written_in_the_zone() -> None:
     assert format_instant(ms("2026-07-01T00:00:00.250Z"), BRUSSELS) == "2026-07-01T02:00:00.250+02:00"
+
+
+def test_the_hour_that_comes_twice_is_written_with_its_own_offset() -> None:
+    second = parse_instant("2026-10-25T02:00:00+01:00", Calendar())
+    assert second is not None
+    assert format_instant(second, Calendar()) == "2026-10-25T02:00:00+01:00"
+    assert format_instant(second + 250, Calendar()) == "2026-10-25T02:00:00.250+01:00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.civil_time import Calendar
@@ -159,6 +159,7 @@ def test_what_is_no_condition_is_said_why(source: str, reason: str) -> None:
     assert reason in found
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abn.()[]{}<>=!&|?:,+-*/%'\"\\ 0123456789_mapfilter\n", max_size=40))
 def test_no_text_makes_it_raise(source: str) -> None:
     condition = compile_condition(source)

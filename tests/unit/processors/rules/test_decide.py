@@ -9,9 +9,12 @@ from processors.decisions import DecisionKind
 from processors.events import ChangeKind, EventType, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.check import Deployment
+from processors.rules.compiling import plan_of
 from processors.rules.decide import Heard, Outcome, decide, judge_late, settle
+from processors.rules.document import parse
 from processors.rules.explain import explain, title
 from processors.rules.lines import json_attributes
+from processors.rules.model import Rule
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, Timeline, apply
 
@@ -167,3 +170,32 @@ def test_explanations_are_filled_without_an_identity() -> None:
     assert rule is not None
     assert rule.offer is not None
     assert str(rule.offer.hold) == "1 hour"
+
+
+def test_seeking_help_brings_no_match_about_as_neighbour_or_next_event() -> None:
+    catalogue = {
+        "a": EventType("a", "A", {}),
+        "b": EventType("b", "B", {}),
+        "help": EventType("help", "Help", {}, is_help_seeking=True),
+    }
+    deployment = Deployment(catalogue=catalogue, calendar=Calendar("UTC"))
+
+    def matches(steps: str, *kinds: str) -> int:
+        text = f"rule: r\nversion: 1\nwithin: 30 days\noverlap: keep\nsteps:\n{steps}"
+        rules = RuleSet.of(deployment, {"r": (plan_of(_rule(text), deployment),)}, json_attributes)
+        full = timeline(*(line(f"e{day}", kind, day) for day, kind in enumerate(kinds)))
+        return len(decide(rules, full, ledgers.EMPTY, Heard(every=90 * DAY_MS), 90 * DAY_MS).decisions)
+
+    neighbour = '  - {when: a, as: x, where: before.type == "%s"}\n'
+    assert matches(neighbour % "help", "help", "a") == 0
+    assert matches(neighbour % "b", "b", "a") == 1
+    following = "  - {when: a, as: x}\n  - {absent: b, until: next event}\n"
+    assert matches(following, "a", "help") == 0
+    assert matches(following, "a", "help", "a") == 1
+    assert matches(following.replace("absent: b", "absent: help"), "a", "help") == 0
+
+
+def _rule(text: str) -> Rule:
+    parsed = parse("r.yaml", text, is_experiment=True)
+    assert isinstance(parsed, Rule)
+    return parsed

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import processors.rules
@@ -191,6 +191,7 @@ def test_each_implies_that_matches_overlap() -> None:
     assert found.startswith("rule.yaml:3: `overlap: longest` does not go with `each: true` in step 2")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1000), st.integers(0, 999), st.sampled_from(["{}..{}", "'{}..{}'", "{} .. {}"]))
 def test_times_from_to(least: int, more: int, form: str) -> None:
     most = min(1000, least + more)
@@ -199,6 +200,7 @@ def test_times_from_to(least: int, more: int, form: str) -> None:
     assert step.repetition == Repetition(least, most)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1000))
 def test_times_exactly_and_at_least(number: int) -> None:
     (exactly,) = steps(f"  - when: a\n    times: {number}\n")
@@ -218,7 +220,8 @@ FORM = [
     ("  - when: a\n    optional: true\n", 5, "`optional` does not go with `when`"),
     ("  - at_least: 2 a\n    in_any: 3 days\n    optional: true\n", 4, "the first step of a rule cannot be optional"),
     ("  - group: [{when: a}]\n    optional: true\n", 4, "the first step of a rule cannot be optional"),
-    ("  - when: a\n  - group: [{then: b, optional: true}]\n", 5, "the first step of a group cannot be optional"),
+    ("  - when: a\n  - group: [{then: b, optional: true}]\n", 5, "a group cannot consist of optional steps alone"),
+    ("  - group: [{at_least: 2 a, in_any: 1 day, optional: true}, {then: b}]\n", 4, "first step of a rule cannot be"),
     ("  - when: a\n  - group: [{absent: b, until: x}, {then: c, as: x}]\n", 5, "a group cannot begin with an absence"),
     (
         "  - when: a\n    as: x\n  - group: [{then: {any_of: [b, {absent: c, for: 1 day after x}]}}]\n",
@@ -414,6 +417,7 @@ def is_told_well(problem: Problem, text: str) -> bool:
     return 1 <= problem.line <= text.count("\n") + 1 and bool(problem.problem) and bool(problem.remedy)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_makes_it_raise(text: str) -> None:
     found = parse("rule.yaml", text)
@@ -424,6 +428,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
 VALUES = ["", "3", "[]", "{}", "[a]", "{a: b}", "true", "a", "2026-13-01", '"*"', "-1", "next event", "!x y", "1e400"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, WHOLE.count("\n") - 1), st.sampled_from(VALUES))
 def test_no_wrong_value_makes_it_raise(number: int, value: str) -> None:
     lines = WHOLE.splitlines()
@@ -433,6 +438,7 @@ def test_no_wrong_value_makes_it_raise(number: int, value: str) -> None:
     assert isinstance(found, Rule) or (found and all(is_told_well(problem, text) for problem in found))
 
 
+@settings(deadline=None)
 @given(st.integers(0, WHOLE.count("\n") - 1), st.integers(0, WHOLE.count("\n") - 1))
 def test_no_lines_left_out_make_it_raise(start: int, end: int) -> None:
     lines = WHOLE.splitlines()

@@ -27,7 +27,14 @@ DOCS = Path(__file__).parents[4] / "docs"
 VALIDATOR = Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
 
 BEYOND_FORM = (
-    *("cannot be step", "cannot begin", "cannot be optional", "the first step", "stands in the first step only"),
+    *(
+        "cannot be step",
+        "cannot begin",
+        "optional steps alone",
+        "first step of a rule",
+        "the first step",
+        "stands in the first step only",
+    ),
     *("stands in the last step only", "does not go with `times`", "does not go with `optional`", "has no name"),
     *("does not go with `all_of`", "does not go with an `absent` member", "cannot be repeated", "exchange them"),
     *(
