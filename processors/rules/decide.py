@@ -184,7 +184,7 @@ def _concerned(  # noqa: PLR0913, PLR0917 - as `decide`
         earliest = news.occurred_at + rules.delay_ms[name]
         if name in names:
             continue
-        if earliest <= now:
+        if earliest <= now or not rules.delay_ms[name]:  # the clock of all feeds may be behind this event
             names.append(name)
         elif earliest < agenda.get(name, FOREVER):
             agenda = {**agenda, name: earliest}
@@ -210,6 +210,8 @@ class Family:
 
     def decisions(self) -> list[Decision]:
         """What has to be told so that the ledger says what should stand."""
+        if not self.standing and not self._is_anything_concluded():
+            return []
         verdicts = self.verdicts()
         kept = {match for match, decision in self.standing.items() if self._is_settled(decision)}
         kept |= verdicts.undecided | {candidate.match for candidate in verdicts.told}
@@ -219,6 +221,11 @@ class Family:
             return self._reviews
         withdrawn = [self._withdrawn(decision, verdicts) for decision in gone]
         return [*self._reviews, *withdrawn, *_matched(new, gone, verdicts.displaced, self.now)]
+
+    def _is_anything_concluded(self) -> bool:
+        """Whether there is anything to tell at all; mostly something is only waited for."""
+        candidates = [candidate for _, found in self.found for candidate in found.candidates]
+        return any(self._is_concluded(candidate) for candidate in candidates)
 
     def _corrected(self, decision: Decision) -> None:
         """Applies `on_correction` to a told match one of whose events was corrected or annulled."""

@@ -175,20 +175,23 @@ class Inquiry:
         return replace(report, status=Status.NOT_REPORTED, other=replace(_other(by), until=until))
 
     def _contradicted(self, run: Run, state: State, has_fired: bool) -> RunReport | None:
-        """The absence that does not hold, if one does not."""
-        concluded = conclude(run, state)
-        if not isinstance(concluded, Contradiction) and not has_fired:
-            concluded = conclude(run, _asked_once(state))
+        """The absence that does not hold, or that can never be known to, if there is one."""
+        concluded, steps = conclude(run, state), bound_steps(state)
+        again = _again(state)
+        if not isinstance(concluded, Contradiction) and not has_fired and again is not None:
+            once = replace(again, step=replace(again.step, is_again=False))
+            concluded = conclude(run, state._replace(trail=(*state.trail[:-1], Mark(once))))
+            if not isinstance(concluded, Contradiction):
+                return RunReport(Status.BROKEN, steps, absence=_absent(again))
         if not isinstance(concluded, Contradiction):
             return None
-        absence, steps = concluded.absence, bound_steps(state)
+        report = RunReport(Status.CONTRADICTED, steps, absence=_absent(concluded.absence))
         if concluded.event is not None:
-            against = fact(concluded.event)
-            return RunReport(Status.CONTRADICTED, steps, absence=_absent(absence), stopped_by=against)
-        unbound = _unbound(absence, state)
-        if unbound is None and absence.step.until == NEXT_EVENT:
-            return RunReport(Status.OPEN, steps, absence=_absent(absence))
-        return RunReport(Status.CONTRADICTED, steps, absence=replace(_absent(absence), name=unbound))
+            return replace(report, stopped_by=fact(concluded.event))
+        unbound = _unbound(concluded.absence, state)
+        if unbound is None and concluded.absence.step.until == NEXT_EVENT:
+            return replace(report, status=Status.OPEN)
+        return replace(report, absence=replace(_absent(concluded.absence), name=unbound))
 
     def _unfinished(self, run: Run, attempt: Attempt, ends: Ends) -> RunReport:
         """The furthest step it reached, and the one it could not bind."""
@@ -231,10 +234,7 @@ def _unbound(absence: AbsencePlan, state: State) -> str | None:
     return None if name in (None, FIRST, PREVIOUS) or name in state.names() else name
 
 
-def _asked_once(state: State) -> State:
-    """The state with an absence that fires again and again asked for its first time alone."""
+def _again(state: State) -> AbsencePlan | None:
+    """The trailing absence that fires again and again; it is asked for its first time alone to see why it did not."""
     last = state.trail[-1]
-    if not isinstance(last, Mark):
-        return state
-    once = replace(last.absence, step=replace(last.absence.step, is_again=False))
-    return state._replace(trail=(*state.trail[:-1], Mark(once)))
+    return last.absence if isinstance(last, Mark) and last.absence.step.is_again else None

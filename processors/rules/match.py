@@ -6,9 +6,10 @@ matches nor tell anybody: that is `overlap` and `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from processors.events import derived_id
 from processors.rules import absences
@@ -25,20 +26,17 @@ from processors.timeline import LiveEvent, Position, Timeline
 _START = State(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Events bound under one name, in order."""
 
     name: str
     events: tuple[LiveEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A run whose events are all bound and whose absences nothing contradicts so far.
 
     Attributes:
-        match: identity of the match.
         steps: what it binds, in order of binding.
         first, last: events that opened it and that it bound last.
         completed_at: event time or deadline at which the pattern is complete, ms.
@@ -49,7 +47,6 @@ class Candidate:
     """
 
     plan: Plan
-    match: str
     steps: tuple[Step, ...]
     first: LiveEvent
     last: LiveEvent
@@ -58,6 +55,13 @@ class Candidate:
     waits: tuple[Wait, ...]
     lookbacks: tuple[Lookback, ...]
     fires: int = 0
+
+    @property
+    def match(self) -> str:
+        """Identity of the match; worked out when asked for, because most candidates never come so far."""
+        rule = self.plan.rule
+        parts = [part for step in self.steps for part in (step.name, *(event.root for event in step.events))]
+        return derived_id(rule.name, rule.version, *parts, *([f"firing {self.fires}"] if self.fires else []))
 
     @property
     def order(self) -> tuple[int, Position]:
@@ -70,16 +74,14 @@ class Candidate:
         return (event for step in self.steps for event in step.events)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """A run that was opened and could still bind more: the event that opened it, what it waits for."""
 
     first: LiveEvent
     waits: tuple[Wait, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What there is of one rule on one timeline, in order of opening; no match twice."""
 
     candidates: tuple[Candidate, ...]
@@ -101,7 +103,7 @@ def find(plan: Plan, timeline: Timeline, fields: Fields, now: int) -> Found:
     live = visible(plan, timeline, fields)
     run = Run(plan, live, fields)
     rule_way = way_of(plan)
-    found: dict[str, Candidate] = {}
+    found: list[Candidate] = []
     openings: list[Opening] = []
     is_first_only = plan.rule.runs is Runs.FIRST_ONLY
     opening = plan.opening
@@ -111,13 +113,18 @@ def find(plan: Plan, timeline: Timeline, fields: Fields, now: int) -> Found:
         ends = rule_way.at(run, _START, place)
         if ends is None:
             continue
-        for candidate in _complete(run, ends, now):
-            found.setdefault(candidate.match, candidate)
+        if ends.complete:
+            found += _once(_complete(run, ends, now)) if plan.is_forking else _complete(run, ends, now)
         if ends.opens:
             openings.append(Opening(live[place], ends.opens))
         if is_first_only:
             break
-    return Found(tuple(found.values()), tuple(openings)) if found or openings else NOTHING
+    return Found(tuple(found), tuple(openings)) if found or openings else NOTHING
+
+
+def _once(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+    """No match twice: forks of a run can come to the same end."""
+    return {candidate.match: candidate for candidate in candidates}.values()
 
 
 def _complete(run: Run, ends: Ends, now: int) -> Iterator[Candidate]:
@@ -145,7 +152,6 @@ def _candidate(plan: Plan, state: State, concluded: absences.Concluded, fires: i
     is_later = concluded.over > last_at
     return Candidate(
         plan=plan,
-        match=_identity(plan, steps, fires),
         steps=steps,
         first=state.first,
         last=state.last,
@@ -159,11 +165,6 @@ def _candidate(plan: Plan, state: State, concluded: absences.Concluded, fires: i
 
 def _steps(state: State) -> tuple[Step, ...]:
     return tuple(Step(name, tuple(events)) for name, events in state.names().items())
-
-
-def _identity(plan: Plan, steps: Sequence[Step], fires: int) -> str:
-    parts = [part for step in steps for part in (step.name, *(event.root for event in step.events))]
-    return derived_id(plan.rule.name, plan.rule.version, *parts, *([f"firing {fires}"] if fires else []))
 
 
 @lru_cache(maxsize=4_096)

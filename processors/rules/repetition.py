@@ -232,6 +232,6 @@ class Round:
             return rest
         if self.repeat.plan.times.how is How.EACH:
             return Ends(rest.complete, (*rest.opens, wait))
-        return Ends(
-            tuple(s._replace(waits=(*s.waits, wait)) if s.next == left.next else s for s in rest.complete), rest.opens
-        )
+        complete = tuple(s._replace(waits=(*s.waits, wait)) if s.next == left.next else s for s in rest.complete)
+        # While the repetition may still grow the run is open, whatever the rest would need without it.
+        return Ends(complete, rest.opens if complete else (*rest.opens, wait))

@@ -236,6 +236,8 @@ class _Teller:
             return self.say(phrase, types=types, event=self._event(run.stopped_by))
         if run.status is Status.OPEN:
             return self.say("waits_next_event", types=types)
+        if run.status is Status.BROKEN:
+            return self.say("never_due", types=types)
         return self.say("contradicted_unbound", name=run.absence.name or run.absence.position)
 
     def _sought(self, run: RunReport) -> Iterator[str]:

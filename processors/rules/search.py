@@ -132,11 +132,23 @@ class OneOrSilence(One):
         return Ends(opens=(waiting(limit, self.plan.source),))
 
     def begin(self, run: Run, state: State, place: int, rest: Way) -> Ends | None:
-        """Takes the event, or, if the silence was over before it, lets the rest begin with it."""
+        """Takes the event, or, if the silence takes the step, lets the rest begin with it."""
         silence = self._silence(run, state)
-        if silence is not None and run.live[place].line.occurred_at >= silence[0].end:
-            return rest.at(run, self._silent(state, *silence), place)
-        return super().begin(run, state, place, rest)
+        if silence is None or run.live[place].line.occurred_at < silence[0].end:
+            found = super().begin(run, state, place, rest)
+            if found is not None or silence is None:
+                return found
+        if self._is_told(run, state, silence[0]):
+            return None
+        return rest.at(run, self._silent(state, *silence), place)
+
+    def _is_told(self, run: Run, state: State, limit: Limit) -> bool:
+        """Whether an event takes the step before the silence is over."""
+        end = min(limit.end, run.limit(state, self.plan.window, state.last).end)
+        return any(
+            run.live[place].line.occurred_at < end and run.fit(self.plan.choice, place, state) is not None
+            for place in range(state.next, len(run.live))
+        )
 
     def _silence(self, run: Run, state: State) -> tuple[Limit, Wait, bool] | None:
         """The silence that is over first and that nothing contradicts: its window, what it waits for."""
@@ -261,9 +273,8 @@ class Count(Node):
         found from its own beginning.
         """
         step, opening = self.plan.step, run.live[place]
-        end = min(run.limit(state, self.plan.window, state.last).end, run.after(opening, step.in_any).end)
-        if state.first is None and run.plan.rule.within is not None:
-            end = min(end, run.after(opening, run.plan.rule.within).end)
+        opened = state if state.first is not None else state._replace(first=opening)
+        end = min(run.limit(opened, self.plan.window, state.last).end, run.after(opening, step.in_any).end)
         latest: dict[str, int] = {}
         for here in range(place, len(run.live)):
             event = run.live[here]
