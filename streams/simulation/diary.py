@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from streams.simulation.facts import DAY_PRECISE, FEED_OF, PROMPT, Fact, booked
+from streams.simulation.facts import DAY_PRECISE, PROMPT, REGISTERED_BEFORE, Fact, booked, feed_of
 from streams.simulation.population import Household, Person
 from streams.simulation.span import HOUR_MS, Span
 
@@ -61,11 +61,11 @@ class Diary:
         """Notes that something happens to `person` (and `others`) on that day, or the next free one.
 
         Returns:
-            The day it happens, None if that is no longer in the span.
+            The day it happens, None if that is not in the span (nor allowed before it).
         """
         while day in self._days:
             day += 1
-        if not 0 <= day < self.span.days:
+        if day >= self.span.days or (day < 0 and kind not in REGISTERED_BEFORE):
             return None
         self._days.add(day)
         self._entries.append(self._entry(kind, day, ((person, role), *others), attributes))
@@ -112,12 +112,12 @@ class Diary:
 
     def _entry(self, kind: str, day: int, people: tuple[tuple[Person, str], ...], attributes: dict[str, Any]) -> Entry:
         occurs_ms = (9 + self.rng.randrange(7)) * HOUR_MS if kind in TIMED else 0
-        return Entry(day, kind, people, attributes, occurs_ms, self._delay(kind))
+        return Entry(day, kind, people, attributes, occurs_ms, self._delay(feed_of(kind, attributes)))
 
-    def _delay(self, kind: str) -> tuple[int, int]:
+    def _delay(self, feed: str) -> tuple[int, int]:
         """Same day, next or second (not where the feed is prompt), in office hours."""
         draw = self.rng.random()
-        days = 0 if draw < 0.55 else 1 if draw < 0.9 or FEED_OF[kind] in PROMPT else 2
+        days = 0 if draw < 0.55 else 1 if draw < 0.9 or feed in PROMPT else 2
         return days, (8 * 3600 + self.rng.randrange((3 if days == 2 else 9) * 3600)) * 1000
 
     def _is_possible(self, entry: Entry) -> bool:
@@ -126,11 +126,11 @@ class Diary:
         return died is None or entry.day < died or (entry.type == "died" and entry.day == died)
 
     def _fact(self, position: int, entry: Entry) -> Fact:
-        midnights = self.span.midnights
-        occurred = midnights[entry.day] + entry.occurs_ms
-        booked_day = min(entry.day + entry.delay[0], len(midnights) - 1)
-        made_at = max(midnights[booked_day] + entry.delay[1], occurred + HOUR_MS)
-        is_day_precise = FEED_OF[entry.type] in DAY_PRECISE
+        span = self.span
+        occurred = span.midnight_of(entry.day) + entry.occurs_ms
+        booked_on = span.midnight_of(min(entry.day + entry.delay[0], len(span.midnights) - 1))
+        made_at = max(booked_on + entry.delay[1], occurred + HOUR_MS)
+        is_day_precise = feed_of(entry.type, entry.attributes) in DAY_PRECISE
         return Fact(
             number=self.household.number * MOST_FACTS + position,
             household=self.household,
@@ -138,7 +138,7 @@ class Diary:
             people=entry.people,
             attributes=entry.attributes,
             occurred_at=occurred,
-            recorded_at=midnights[booked_day] if is_day_precise else made_at,
+            recorded_at=booked_on if is_day_precise else made_at,
             booked_at=made_at,
             annulled_at=None if entry.annulled_after_ms is None else made_at + entry.annulled_after_ms,
             is_planted=self._is_planted,
@@ -146,13 +146,16 @@ class Diary:
 
 
 def _in_reasonable_order(facts: list[Fact]) -> list[Fact]:
-    """Keeps records from overtaking each other by more than `REORDERING_MS`, by recording earlier."""
+    """Keeps records from overtaking each other by more than `REORDERING_MS`, by recording earlier; no two at once."""
     soonest: int | None = None
+    taken: set[int] = set()
     ordered: list[Fact] = []
     for fact in reversed(facts):
-        if soonest is not None and fact.booked_at > soonest + REORDERING_MS:
-            ordered.append(booked(fact, soonest))
-            continue
-        soonest = fact.booked_at if soonest is None else min(soonest, fact.booked_at)
-        ordered.append(fact)
+        at = fact.booked_at if soonest is None else min(fact.booked_at, soonest + REORDERING_MS)
+        at = at if at == fact.booked_at else soonest or at
+        while at in taken:
+            at -= 1000
+        taken.add(at)
+        soonest = at if soonest is None else min(soonest, at)
+        ordered.append(fact if at == fact.booked_at else booked(fact, at))
     return ordered[::-1]

@@ -160,15 +160,29 @@ _DATED = frozenset(
         "absence_threshold_reached",
         "benefit_claimed",
         "benefit_stopped",
-        "eviction_claim_filed",
+        "debt_plan_agreed",
+        "job_seeker_offer_made",
+        "job_seeker_registered",
         "job_started",
-        "moved",
         "rent_arrears_cleared",
         "school_enrolled",
     }
 )
 
-_COMPLETING = frozenset({"eviction_notice_served", "job_lost", "rent_arrears_reported"})
+_COMPLETING = frozenset(
+    {
+        "arrears_signalled",
+        "energy_supply_limited",
+        "eviction_claim_filed",
+        "eviction_executed",
+        "eviction_notice_served",
+        "hospital_discharged",
+        "job_lost",
+        "moved",
+        "rent_arrears_reported",
+        "school_exited",
+    }
+)
 """Types whose event may complete a pattern the moment it is recorded, whatever its attributes."""
 
 _MISTAKES: dict[str, Callable[[Random, Fact], dict[str, Any]]] = {
@@ -180,11 +194,12 @@ _MISTAKES: dict[str, Callable[[Random, Fact], dict[str, Any]]] = {
     "eviction_claim_filed": lambda _, fact: {"amount": fact.attributes["amount"] + 1000.0},
     "eviction_notice_served": lambda _, fact: {"amount": fact.attributes["amount"] + 1000.0},
     "absence_threshold_reached": lambda rng, _: {"days": float(rng.randint(31, 60))},
-    "hospital_discharged": lambda _, fact: {
-        "home_care_plan": True,
-        "stay_days": fact.attributes["stay_days"] + 1.0,
-    },
+    "hospital_discharged": lambda *_: {"home_care_plan": True, "stay_days": 0.0},
     "school_exited": lambda *_: {"level": "higher"},
+    "arrears_signalled": lambda *_: {"months": 1},
+    "arrears_settled": lambda _, fact: {"amount": round(fact.attributes["amount"] / 10, 2)},
+    "sick_leave_started": lambda *_: {"cause": "accident"},
+    "debt_plan_agreed": lambda _, fact: {"debts": fact.attributes["debts"] + 1},
 }
 
 
@@ -235,6 +250,7 @@ def _false_content(rng: Random, person: Person) -> tuple[str, dict[str, Any]]:
         choices.append(("benefit_stopped", {"benefit": "housing", "reason": "sanction"}))
         choices.append(("benefit_claimed", {"benefit": "housing"}))
         choices.append(("eviction_claim_filed", {"amount": 1200.0, "ground": "arrears"}))
+        choices.append(("arrears_signalled", {"claim": "energy", "amount": 310.0, "months": 2}))
     if person.is_pupil:
         choices.append(("absence_threshold_reached", {"days": 15.0}))
     return rng.choice(choices)

@@ -19,6 +19,10 @@ REGISTRY = "registry-office.life-records"
 HOSPITAL = "hospital.discharges"
 PRISON = "prison.releases"
 HELP = "ngo.help-requests"
+JOB_SEEKERS = "employment-service.job-seekers"
+ENERGY = "energy-supplier.payment-signals"
+HEALTH_INSURER = "health-insurer.member-notices"
+SOCIAL_CENTRE = "social-centre.case-files"
 
 FEED_OF = {
     "job_lost": JOBS,
@@ -38,8 +42,32 @@ FEED_OF = {
     "hospital_discharged": HOSPITAL,
     "prison_released": PRISON,
     "help_sought": HELP,
+    "job_seeker_registered": JOB_SEEKERS,
+    "job_seeker_offer_made": JOB_SEEKERS,
+    "job_integration_agreed": JOB_SEEKERS,
+    "job_seeker_deregistered": JOB_SEEKERS,
+    "energy_supply_limited": ENERGY,
+    "sick_leave_started": HEALTH_INSURER,
+    "sick_leave_ended": HEALTH_INSURER,
+    "debt_plan_agreed": SOCIAL_CENTRE,
+    "debt_plan_ended": SOCIAL_CENTRE,
+    "eviction_executed": SOCIAL_CENTRE,
 }
+_CREDITOR_OF = {"energy": ENERGY, "health-premium": HEALTH_INSURER}
+_BILLS = frozenset({"arrears_signalled", "arrears_settled"})
+"""Types more than one agency sends: what is owed says which."""
+
+TYPES = frozenset(FEED_OF) | _BILLS
 FEEDS = tuple(sorted(set(FEED_OF.values())))
+
+REGISTERED_BEFORE = frozenset({"job_seeker_registered"})
+"""Types that may lie before the start: the agency sends its register as it stood then, first of all."""
+
+
+def feed_of(kind: str, attributes: Mapping[str, Any]) -> str:
+    """`<agency>.<contract>` that brings such an event."""
+    return _CREDITOR_OF[attributes["claim"]] if kind in _BILLS else FEED_OF[kind]
+
 
 DAY_PRECISE = frozenset({RENT})
 """Feeds that state the day, not the time, at which they recorded something."""
@@ -80,7 +108,7 @@ class Fact:
     @property
     def feed(self) -> str:
         """`<agency>.<contract>` that brings it."""
-        return FEED_OF[self.type]
+        return feed_of(self.type, self.attributes)
 
     def as_lines(self) -> Iterator[dict[str, Any]]:
         """One line of `truth/events.jsonl` per person concerned."""

@@ -54,7 +54,8 @@ class FeedWriter:
     time. The files put aside lie in `folder` while it works and are gone after `finish`.
 
     Args:
-        folder: where the feeds go; exists. span: heartbeats fall on each of its midnights and its end.
+        folder: where the feeds go; exists.
+        span: heartbeats fall on each of its midnights, the first and the end included.
     """
 
     _MONTH_DAYS = 30
@@ -88,7 +89,7 @@ class FeedWriter:
                 self._write(feed, out)
 
     def _write(self, feed: str, out: IO[bytes]) -> None:
-        beats = list(self._span.midnights[1 : self._span.days + 1])
+        beats = list(self._span.midnights[: self._span.days + 1])
         shares = self._span.days // self._MONTH_DAYS + 1
         for share in range(shares):
             for line in self._sorted_share(feed, share):

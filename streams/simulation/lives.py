@@ -10,6 +10,7 @@ from datetime import date
 from random import Random
 
 from streams.simulation.diary import Diary
+from streams.simulation.hardships import Hardships
 from streams.simulation.population import AREAS, Person, newborn
 
 SECTORS = "CFGHIMNPQ"
@@ -27,6 +28,7 @@ class Life:
         self._days = diary.span.days
         self._next_person = next_person
         self._last_arrears = -10_000
+        self._hardships = Hardships(diary)
 
     def run(self) -> None:
         """Lets everything happen."""
@@ -38,6 +40,7 @@ class Life:
             self._health(person)
         self._family()
         self._home()
+        self._hardships.of_household()
 
     def _times(self, per_year: float) -> list[int]:
         """Days on which something of that rate happens, in order; a Poisson process."""
@@ -59,7 +62,7 @@ class Life:
     def _grown_up(self, person: Person) -> None:
         if person.is_flexible:
             self._short_contracts(person)
-        elif person.age < 65:
+        elif person.age < 65 and not self._hardships.seeks_work_already(person):
             for day in self._times(0.1):
                 self._lose_job(person, day)
         for day in self._times(0.75 if person.age >= 65 else 0.55):
@@ -69,9 +72,9 @@ class Life:
         for day in self._times(0.3):
             self._diary.note("help_sought", day, person, topic=self._rng.choice(TOPICS))
         for day in self._times(0.002):
-            has_address = self._chance(0.6)
-            months = self._rng.randint(2, 60)
-            self._diary.note("prison_released", day, person, has_address=has_address, sentence_months=months)
+            self._hardships.release(person, day)
+        if person.age < 65:
+            self._hardships.fall_ill(person)
 
     def _short_contracts(self, person: Person) -> None:
         """Contract after contract, with gaps between."""
@@ -79,9 +82,9 @@ class Life:
         while day < self._days:
             reason = "contract_ended" if self._chance(0.9) else "resigned"
             self._diary.note("job_lost", day, person, reason=reason, sector=self._sector())
-            gap = self._rng.randint(8, 60)
+            gap = self._rng.randint(8, 60) if self._chance(0.85) else self._rng.randint(64, 140)
             self._back_to_work(person, day, gap, claims=self._chance(0.35))
-            day += gap + self._rng.randint(50, 170)
+            day += gap + self._rng.randint(30, 150)
 
     def _lose_job(self, person: Person, day: int) -> None:
         """Dismissed: most claim a benefit, some who do not fall behind with the rent."""
@@ -90,10 +93,15 @@ class Life:
         claims = self._chance(0.8)
         if person.is_tenant and self._chance(0.08 if claims else 0.6):
             self._fall_behind(person, day + self._rng.randint(12, 58))
+        if not claims and self._chance(0.4):
+            self._hardships.unpaid_bills(person, day + self._rng.randint(20, 90))
         if self._chance(0.75):
-            self._back_to_work(person, day, self._rng.randint(40, 150), claims=claims)
+            gap = self._rng.randint(40, 150)
+            self._back_to_work(person, day, gap, claims=claims)
+            self._hardships.seek_work(person, day, until=day + gap)
         elif claims:
             self._diary.note("benefit_claimed", day + self._rng.randint(2, 24), person, benefit=BENEFITS[0])
+            self._hardships.seek_work(person, day)
 
     def _back_to_work(self, person: Person, day: int, gap: int, *, claims: bool) -> None:
         if claims:
@@ -110,12 +118,15 @@ class Life:
         self._diary.note("benefit_stopped", day, person, benefit=benefit, reason=reason)
         if self._chance(0.92):
             self._diary.note("benefit_claimed", day + self._rng.randint(2, 26), person, benefit=benefit)
+        elif self._chance(0.5):
+            self._hardships.unpaid_bills(person, day + self._rng.randint(10, 80))
 
     # home
 
     def _home(self) -> None:
         household = self._diary.household
-        for day in self._times(0.08):
+        days = self._times(0.08) if self._chance(0.99) else self._restless()
+        for day in days:
             places = [name for _, name in AREAS[household.area]]
             self._diary.note_for_all(
                 "moved", day, municipality_from=household.municipality, municipality_to=self._rng.choice(places)
@@ -124,6 +135,13 @@ class Life:
         if tenant.is_tenant:
             for day in self._times(0.06):
                 self._fall_behind(tenant, day)
+
+    def _restless(self) -> list[int]:
+        """From one place to the next, three times and more."""
+        days = [self._rng.randrange(60)]
+        while len(days) < 4:
+            days.append(days[-1] + self._rng.randint(50, 130))
+        return days
 
     def _fall_behind(self, person: Person, day: int) -> None:
         """Rent unpaid for one to three months; then paid, or to court. Not twice within the year."""
@@ -149,6 +167,7 @@ class Life:
             served = day + self._rng.randint(40, 70)
             leaves = self._diary.span.date_of(served + 30).isoformat()
             self._diary.note("eviction_notice_served", served, person, amount=amount, eviction_date=leaves)
+            self._hardships.leave_home(person, served + 30)
 
     # family and health
 

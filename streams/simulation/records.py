@@ -1,8 +1,9 @@
 """Messages as each agency words them: native values of the agencies' own Avro schemas.
 
-One function per feed. Dates of type `date` are days since 1970, times are whole numbers in the unit
-of the schema, amounts of money of the court are text (`feeds.read_feed` makes the decimal). The
-contracts' mappings undo what is done here; nothing is shared with them.
+One function per feed, those of four of them in `signal_records`. Dates of type `date` are days since
+1970, times are whole numbers in the unit of the schema, amounts of money of the court are text
+(`feeds.read_feed` makes the decimal). The contracts' mappings undo what is done here; nothing is
+shared with them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from streams.simulation import facts
+from streams.simulation import facts, signal_records
 from streams.simulation.disturbances import Change, Message
 from streams.simulation.facts import Fact
 from streams.simulation.population import Person
-from streams.simulation.span import EPOCH_DAY, local, local_day
+from streams.simulation.record_parts import day_of, earlier_of, epoch_day, first_person, id_of, offset_text, prefixed
+from streams.simulation.span import local_day
 
 Record = dict[str, Any]
 
@@ -28,38 +30,8 @@ def encode(message: Message) -> Record:
     return record
 
 
-def _id(message: Message) -> int:
-    """Number of this record; unique for ever."""
-    return message.fact.number * 10 + message.part
-
-
-def _earlier(message: Message) -> int | None:
-    """Number of the record this one is about."""
-    return None if message.replaces is None else message.fact.number * 10 + message.replaces
-
-
-def _text(prefix: str, number: int | None) -> str | None:
-    return None if number is None else f"{prefix}{number}"
-
-
-def _first(message: Message) -> Person:
-    return message.fact.people[0][0]
-
-
-def _day(message: Message) -> date:
-    return local_day(message.fact.occurred_at)
-
-
-def _epoch_day(message: Message) -> int:
-    return _day(message).toordinal() - EPOCH_DAY
-
-
 def _digits(day: date) -> int:
     return day.year * 10_000 + day.month * 100 + day.day
-
-
-def _offset_text(instant: int) -> str:
-    return local(instant).isoformat(timespec="seconds")
 
 
 _REASONS_OUT = {
@@ -74,14 +46,14 @@ def _job(message: Message) -> Record:
     fact = message.fact
     kind = "OUT" if fact.type == "job_lost" else "IN"
     changes = {Change.CREATED: kind, Change.CORRECTED: "WIJZIGING", Change.ANNULLED: "ANNULERING"}
-    day = _digits(_day(message))
+    day = _digits(day_of(message))
     is_old_software = fact.number % 7 == 0
     return {
-        "aangifteNummer": _id(message),
+        "aangifteNummer": id_of(message),
         "aard": changes[message.change],
         "betreft": None if message.change is Change.CREATED else kind,
-        "vorigeAangifte": _earlier(message),
-        "werknemer": {"insz": _first(message).national_number},
+        "vorigeAangifte": earlier_of(message),
+        "werknemer": {"insz": first_person(message).national_number},
         "werkgever": {
             "ondernemingsnummer": f"0{400_000_000 + fact.number % 9973}",
             "sector": fact.attributes["sector"],
@@ -109,14 +81,14 @@ def _benefit(message: Message) -> Record:
     fact = message.fact
     is_stop = fact.type == "benefit_stopped"
     return {
-        "decisionId": f"BD-{_id(message)}",
+        "decisionId": f"BD-{id_of(message)}",
         "outcome": "PAYMENT_STOPPED" if is_stop else "CLAIM_LODGED",
         "revision": _REVISIONS[message.change],
-        "revises": _text("BD-", _earlier(message)),
-        "claimant": {"nationalNumber": _first(message).national_number},
+        "revises": prefixed("BD-", earlier_of(message)),
+        "claimant": {"nationalNumber": first_person(message).national_number},
         "benefitCode": _BENEFIT_CODES[fact.attributes["benefit"]],
         "stopReasonCode": _STOP_REASONS[fact.attributes["reason"]] if is_stop else None,
-        "effectiveDate": _epoch_day(message),
+        "effectiveDate": epoch_day(message),
         "decidedAt": fact.booked_at,
     }
 
@@ -136,13 +108,13 @@ def _docket(message: Message) -> Record:
             "kind": "PETITION" if fact.type == "eviction_claim_filed" else "NOTICE_TO_QUIT",
             "action": _ACTIONS[message.change],
             "concernsEntry": None if message.replaces is None else number + message.replaces,
-            "enteredAt": _offset_text(fact.booked_at),
-            "servedOn": _day(message).isoformat(),
+            "enteredAt": offset_text(fact.booked_at),
+            "servedOn": day_of(message).isoformat(),
             "disposedOn": None,
         },
         "parties": [
             _party(1, "CLAIMANT", "KBO", f"0{500_000_000 + fact.household.number % 97}"),
-            _party(2, "DEFENDANT", "RRN", _first(message).national_number),
+            _party(2, "DEFENDANT", "RRN", first_person(message).national_number),
         ],
         "claim": {
             "amount": f"{fact.attributes['amount']:.2f}",
@@ -162,11 +134,11 @@ _RENT_CODES = {Change.CREATED: "N", Change.CORRECTED: "C", Change.ANNULLED: "X"}
 
 def _rent(message: Message) -> Record:
     fact = message.fact
-    household, tenant = fact.household, _first(message)
+    household, tenant = fact.household, first_person(message)
     return {
-        "messageRef": f"RM{_id(message)}",
+        "messageRef": f"RM{id_of(message)}",
         "code": _RENT_CODES[message.change],
-        "earlierRef": _text("RM", _earlier(message)),
+        "earlierRef": prefixed("RM", earlier_of(message)),
         "account": {
             "number": f"A{household.number:06d}",
             "dwelling": f"{household.street} {household.house}, {household.postcode} {household.municipality}",
@@ -181,7 +153,7 @@ def _rent(message: Message) -> Record:
         "situation": "ARREARS" if fact.type == "rent_arrears_reported" else "CLEARED",
         "balanceCents": round(fact.attributes["amount"] * 100),
         "monthsOverdue": fact.attributes.get("months", 0),
-        "statementDate": f"{_day(message):%d/%m/%Y}",
+        "statementDate": f"{day_of(message):%d/%m/%Y}",
         "bookedOn": f"{local_day(fact.booked_at):%d/%m/%Y}",
     }
 
@@ -197,22 +169,22 @@ _EXIT_REASONS = {"completed": "DIPLOME", "dropped_out": "ABANDON", "expelled": "
 
 
 def _enrolment(message: Message) -> Record:
-    fact, pupil = message.fact, _first(message)
+    fact, pupil = message.fact, first_person(message)
     is_exit = fact.type == "school_exited"
     return {
-        "identifiant": f"MV-{_id(message)}",
+        "identifiant": f"MV-{id_of(message)}",
         "nature": _NATURES[message.change],
-        "remplace": _text("MV-", _earlier(message)),
+        "remplace": prefixed("MV-", earlier_of(message)),
         "sens": "SORTIE" if is_exit else "ENTREE",
         "eleve": {
             "numeroEleve": pupil.pupil_number,
             "numeroNational": pupil.national_number if fact.number % 3 else None,
         },
-        "date": _day(message).isoformat(),
+        "date": day_of(message).isoformat(),
         "dateFin": None,
         "niveau": _LEVELS[fact.attributes["level"]],
         "motifSortie": _EXIT_REASONS[fact.attributes["reason"]] if is_exit else None,
-        "enregistreLe": _offset_text(fact.booked_at),
+        "enregistreLe": offset_text(fact.booked_at),
     }
 
 
@@ -221,12 +193,12 @@ _STATES = {Change.CREATED: "raised", Change.CORRECTED: "adjusted", Change.ANNULL
 
 def _absence(message: Message) -> Record:
     return {
-        "signalId": _id(message),
+        "signalId": id_of(message),
         "state": _STATES[message.change],
-        "previousSignalId": _earlier(message),
-        "pupilNumber": _first(message).pupil_number,
+        "previousSignalId": earlier_of(message),
+        "pupilNumber": first_person(message).pupil_number,
         "halfDaysAbsent": round(message.fact.attributes["days"] * 2),
-        "reachedOn": _epoch_day(message),
+        "reachedOn": epoch_day(message),
         "raisedAt": message.fact.booked_at * 1000,
     }
 
@@ -238,20 +210,20 @@ _RECORD_TYPES = {"born": "BIRTH", "died": "DEATH", "moved": "RELOCATION"}
 def _registry(message: Message) -> Record:
     fact = message.fact
     record: Record = {
-        "recordId": f"LR-{_id(message)}",
-        "personIds": [_first(message).national_number],
+        "recordId": f"LR-{id_of(message)}",
+        "personIds": [first_person(message).national_number],
         "master": f"municipality {fact.household.postcode}",
         "createdAt": fact.booked_at,
         "recordType": _RECORD_TYPES[fact.type],
         "changeType": _CHANGE_TYPES[message.change],
-        "earlierRecordId": _text("LR-", _earlier(message)),
+        "earlierRecordId": prefixed("LR-", earlier_of(message)),
         "lapsedOn": None,
         "birth": None,
         "death": None,
         "relocation": None,
     }
     others = [person.national_number for person, _ in fact.people[1:]]
-    return record | _life_fact(fact, _epoch_day(message), others)
+    return record | _life_fact(fact, epoch_day(message), others)
 
 
 def _life_fact(fact: Fact, day: int, others: list[str]) -> Record:
@@ -274,11 +246,11 @@ _DAY_MS = 86_400_000
 
 
 def _encounter(message: Message) -> Record:
-    fact, patient = message.fact, _first(message)
+    fact, patient = message.fact, first_person(message)
     code = "home-with-care" if fact.attributes["home_care_plan"] else "home"
-    earlier = _text("Encounter/E-", _earlier(message))
+    earlier = prefixed("Encounter/E-", earlier_of(message))
     return {
-        "id": f"E-{_id(message)}",
+        "id": f"E-{id_of(message)}",
         "meta": {"versionId": str(message.part + 1), "lastUpdated": fact.booked_at},
         "status": _STATUSES[message.change],
         "replaces": None if earlier is None else {"reference": earlier},
@@ -298,13 +270,13 @@ def _patient_ids(patient: Person) -> list[Record]:
 
 
 def _release(message: Message) -> Record:
-    fact, person = message.fact, _first(message)
+    fact, person = message.fact, first_person(message)
     kinds = {Change.CREATED: "released", Change.CORRECTED: "release-amended", Change.ANNULLED: "release-cancelled"}
     return {
         "eventType": f"prisoner.{kinds[message.change]}",
         "version": 1,
-        "occurredAt": _offset_text(fact.occurred_at),
-        "publishedAt": _offset_text(fact.booked_at),
+        "occurredAt": offset_text(fact.occurred_at),
+        "publishedAt": offset_text(fact.booked_at),
         "personReference": {
             "identifiers": [
                 {"type": "PRISON", "value": f"A{person.number:07d}"},
@@ -312,8 +284,8 @@ def _release(message: Message) -> Record:
             ]
         },
         "additionalInformation": {
-            "releaseId": f"R-{_id(message)}",
-            "amendsReleaseId": _text("R-", _earlier(message)),
+            "releaseId": f"R-{id_of(message)}",
+            "amendsReleaseId": prefixed("R-", earlier_of(message)),
             "addressOnRelease": "CONFIRMED" if fact.attributes["has_address"] else "NONE",
             "sentenceMonths": fact.attributes["sentence_months"],
         },
@@ -324,10 +296,10 @@ def _help(message: Message) -> Record:
     fact = message.fact
     return {
         "desk": f"Desk {fact.household.area}",
-        "day": _day(message).isoformat(),
+        "day": day_of(message).isoformat(),
         "ticket": fact.number % 2_000_000_000,
         "topic": fact.attributes["topic"],
-        "nationalNumber": _first(message).national_number,
+        "nationalNumber": first_person(message).national_number,
         "enteredAt": fact.booked_at // 1000,
     }
 
@@ -343,6 +315,10 @@ _ENCODERS: dict[str, Callable[[Message], Record]] = {
     facts.HOSPITAL: _encounter,
     facts.PRISON: _release,
     facts.HELP: _help,
+    facts.JOB_SEEKERS: signal_records.job_seeker,
+    facts.ENERGY: signal_records.energy,
+    facts.HEALTH_INSURER: signal_records.health_insurer,
+    facts.SOCIAL_CENTRE: signal_records.social_centre,
 }
 
 

@@ -44,6 +44,10 @@ class Span:
         """First instant of each day and of the three days after the last one, ms."""
         return tuple(midnight(self.start + timedelta(days=day)) for day in range(self.days + 4))
 
+    def midnight_of(self, day: int) -> int:
+        """First instant of a day number, also of one before the start, ms."""
+        return self.midnights[day] if day >= 0 else midnight(self.date_of(day))
+
     @property
     def end(self) -> int:
         """END: the first instant that is no longer part of it, ms."""

@@ -2,93 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from streams.simulation.diary import Diary
-from streams.simulation.population import Household, Person, adult, child, empty_household, newborn
+from streams.simulation.library_stories import LIBRARY_STORIES
+from streams.simulation.population import Household, Person, adult, child, empty_household
+from streams.simulation.scenes import OFFICE_MS, Scene
 from streams.simulation.span import HOUR_MS, Span
+from streams.simulation.telling import Story, offered
 
 DAY_MS = 24 * HOUR_MS
-OFFICE_MS = 10 * HOUR_MS
-"""Stories are recorded at ten in the morning of the day after they occurred."""
-
 COPIES = 2
-"""How many households live each story."""
+"""How many households live each of `STORIES`; those of the library are told once, where there is room."""
+
+MEMBERS = 3
+"""Persons of a story's household at the start."""
 
 RETRACTED_AFTER_MS = 20 * HOUR_MS
 ANNULLED_AFTER_MS = 10 * DAY_MS
 LATE_BY_DAYS = 42
-
-
-@dataclass
-class Scene:
-    """A story's household while it is told.
-
-    Attributes:
-        base: day number around which the story begins. opt_outs: persons and instants, ms.
-        tenant, partner, pupil: its members; the pupil is of age and a tenant too.
-    """
-
-    diary: Diary
-    base: int
-    tenant: Person
-    partner: Person
-    pupil: Person
-    opt_outs: list[tuple[Person, int]] = field(default_factory=list)
-
-    def tell(
-        self,
-        kind: str,
-        after: int,
-        *people: tuple[Person, str],
-        **attributes: object,
-    ) -> None:
-        """Something happens to `people`, each in a role, `after` days from the base."""
-        (person, role), *others = people
-        self.diary.note(kind, self.base + after, person, role, tuple(others), **attributes)
-        self.diary.change_last(delay=(1, OFFICE_MS))
-
-    def stay(self, after: int, person: Person) -> None:
-        """Home from hospital after a long stay, without a plan: a situation at once."""
-        self.tell("hospital_discharged", after, (person, ""), home_care_plan=False, stay_days=9.0)
-
-    def arrears(self, after: int, person: Person, months: int = 1) -> None:
-        """Rent unpaid."""
-        self.tell("rent_arrears_reported", after, (person, ""), amount=640.0 * months, months=months)
-
-    def loss(self, after: int, person: Person) -> None:
-        """A job lost."""
-        self.tell("job_lost", after, (person, ""), reason="dismissed", sector="C")
-
-    def opt_out(self, after: int, person: Person) -> None:
-        """No contact, please, from noon of that day on."""
-        self.opt_outs.append((person, self.diary.span.midnights[self.base + after] + 12 * HOUR_MS))
-
-
-Telling = Callable[[Scene], None]
-
-
-@dataclass(frozen=True)
-class Story:
-    """A story and what must come of it by the end of a long enough span.
-
-    Attributes:
-        kind: its name. lasts: days from the base until all of it is told and decided.
-        expect: `rules` of the situations offered, number of `offers`, `suppressed` reasons,
-            `withdrawn` reasons of offers, `review` for events that come too late.
-    """
-
-    kind: str
-    lasts: int
-    tell: Telling
-    expect: dict[str, Any]
-
-
-def _offered(rule: str) -> dict[str, Any]:
-    return {"offers": 1, "rules": [rule]}
 
 
 def _job_then_rent(scene: Scene) -> None:
@@ -115,6 +48,7 @@ def _discharge(scene: Scene) -> None:
 
 def _release(scene: Scene) -> None:
     scene.tell("prison_released", 0, (scene.tenant, ""), has_address=False, sentence_months=14)
+    scene.claim(12, scene.tenant)
 
 
 def _benefit_stop(scene: Scene) -> None:
@@ -131,17 +65,15 @@ def _bereavement(scene: Scene) -> None:
 
 
 def _birth(scene: Scene) -> None:
-    diary = scene.diary
-    number = max(person.number for person in diary.household.members) + 1
-    baby = newborn(diary.rng, number, diary.span.date_of(scene.base), scene.tenant.name.split()[-1])
-    diary.household.members.append(baby)
-    scene.tell("born", 0, (baby, "child"), (scene.tenant, "parent"), (scene.partner, "parent"))
+    scene.birth(0)
+    scene.claim(15, scene.partner, "family")
     scene.arrears(70, scene.tenant)
 
 
 def _joined(scene: Scene) -> None:
     scene.stay(0, scene.tenant)
     scene.tell("prison_released", 9, (scene.partner, ""), has_address=False, sentence_months=6)
+    scene.claim(15, scene.partner)
 
 
 def _cool_down(scene: Scene) -> None:
@@ -193,16 +125,16 @@ def _help_sought(scene: Scene) -> None:
 
 DISCHARGE = "discharge-without-home-care"
 STORIES = (
-    Story("clean", 55, _job_then_rent, _offered("eviction-risk-after-job-loss")),
-    Story("clean", 45, _arrears_twice, _offered("repeated-rent-arrears")),
-    Story("clean", 35, _claim, _offered("eviction-claim-unresolved")),
-    Story("clean", 140, _school_exit, _offered("school-exit-followed-by-nothing")),
-    Story("clean", 12, _discharge, _offered(DISCHARGE)),
-    Story("clean", 12, _release, _offered("release-without-address")),
-    Story("clean", 45, _benefit_stop, _offered("income-gap-after-benefit-stop")),
-    Story("clean", 42, _absence_and_arrears, _offered("school-absence-and-rent-arrears")),
-    Story("clean", 75, _bereavement, _offered("bereavement-without-support")),
-    Story("clean", 82, _birth, _offered("new-child-under-strain")),
+    Story("clean", 55, _job_then_rent, offered("eviction-risk-after-job-loss")),
+    Story("clean", 45, _arrears_twice, offered("repeated-rent-arrears")),
+    Story("clean", 35, _claim, offered("eviction-claim-unresolved")),
+    Story("clean", 140, _school_exit, offered("school-exit-followed-by-nothing")),
+    Story("clean", 12, _discharge, offered(DISCHARGE)),
+    Story("clean", 20, _release, offered("release-without-address")),
+    Story("clean", 45, _benefit_stop, offered("income-gap-after-benefit-stop")),
+    Story("clean", 42, _absence_and_arrears, offered("school-absence-and-rent-arrears")),
+    Story("clean", 75, _bereavement, offered("bereavement-without-support")),
+    Story("clean", 82, _birth, offered("new-child-under-strain")),
     Story("joined", 22, _joined, {"offers": 1, "rules": [DISCHARGE, "release-without-address"]}),
     Story("cool-down", 68, _cool_down, {"offers": 1, "rules": [DISCHARGE], "suppressed": ["cool-down"]}),
     Story(
@@ -221,9 +153,11 @@ STORIES = (
 )
 
 
-def fitting(span: Span) -> list[Story]:
-    """The stories that can be told to their end within a span."""
-    return [story for story in STORIES if story.lasts + 1 < span.days]
+def fitting(span: Span, persons: int) -> list[Story]:
+    """The stories of a town, a household each: those that can be told to their end, for as many as there is room."""
+    told = [story for story in STORIES * COPIES if story.lasts + 1 < span.days]
+    more = [story for story in LIBRARY_STORIES if story.lasts + 1 < span.days]
+    return told + more[: max(persons // MEMBERS - len(told), 0)]
 
 
 def stage(story: Story, rng: Random, number: int, first_person: int, span: Span) -> Scene:

@@ -19,11 +19,13 @@ from streams.simulation.diary import Diary
 from streams.simulation.disturbances import Message, Rates, Tally, false_fact, flawed_messages, messages
 from streams.simulation.facts import Fact
 from streams.simulation.feeds import FeedWriter
+from streams.simulation.library_stories import LIBRARY_STORIES
 from streams.simulation.lives import Life
 from streams.simulation.population import Household, Person, settle_household
 from streams.simulation.records import encode
 from streams.simulation.span import HOUR_MS, Span
-from streams.simulation.stories import COPIES, STORIES, Story, as_line, fitting, stage
+from streams.simulation.stories import COPIES, MEMBERS, STORIES, as_line, fitting, stage
+from streams.simulation.telling import Story
 
 OPT_OUT_SHARE = 0.003
 """Share of ordinary households in which somebody opts out at some time in a year."""
@@ -65,8 +67,8 @@ class Home:
 
 
 def least_persons() -> int:
-    """How many persons a town must have so that every story has its households."""
-    return 3 * COPIES * len(STORIES)
+    """How many persons a town must have so that every story but those of the library has its households."""
+    return MEMBERS * COPIES * len(STORIES)
 
 
 def build(town: Town, folder: Path, progress: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def rng_of(seed: int, household: int) -> Random:
 def _homes(town: Town, tally: Tally) -> Iterator[Home]:
     """Every household: those of the stories first, then ordinary ones until the town is full."""
     number, person, residents = 1, 1, 0
-    for story in fitting(town.span) * COPIES:
+    for story in fitting(town.span, town.persons):
         home = _staged(story, town, number, person)
         yield home
         number, person, residents = number + 1, person + len(home.household.members), residents + home.residents
@@ -193,7 +195,7 @@ DISTURBANCES = (
 
 def _manifest(town: Town, tally: Tally, records: dict[str, int]) -> dict[str, Any]:
     span = town.span
-    told = {story.kind for story in fitting(span)}
+    told = {story.kind for story in fitting(span, town.persons)}
     return {
         "arguments": {
             "persons": town.persons,
@@ -209,7 +211,7 @@ def _manifest(town: Town, tally: Tally, records: dict[str, int]) -> dict[str, An
         "facts": tally["facts"],
         "events": tally["events"],
         "stories": tally["stories"],
-        "stories_left_out": sorted({story.kind for story in STORIES} - told),
+        "stories_left_out": sorted({story.kind for story in (*STORIES, *LIBRARY_STORIES)} - told),
         "annulments": tally["annulments"],
         "opt_outs": tally["opt_outs"],
         "records": sum(records.values()),

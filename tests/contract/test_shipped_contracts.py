@@ -1,4 +1,4 @@
-"""The demo town's ten contracts: samples, what they map to, and that no bytes can harm the reader."""
+"""The demo town's contracts: samples, what they map to, and that no bytes can harm the reader."""
 
 import json
 from pathlib import Path

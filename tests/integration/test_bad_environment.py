@@ -161,8 +161,8 @@ def test_every_fault_of_a_deployment_folder_is_named_with_file_and_line(
 
 def test_every_fault_of_the_rules_is_named_with_file_and_line(data: Path, tmp_path: Path, broker: Broker) -> None:
     place = copy_deployment(tmp_path / "place")
-    replace_in(place / "rules/release-without-address.yaml", "when: prison_released", "when: prison_escaped")
-    replace_in(place / "rules/repeated-rent-arrears.yaml", "services: [debt-advice", "services: [dept-advice")
+    replace_in(place / "rules/justice/release-without-address.yaml", "when: prison_released", "when: prison_escaped")
+    replace_in(place / "rules/housing/repeated-rent-arrears.yaml", "services: [debt-advice", "services: [dept-advice")
     for ended in (
         headwater(data, "up", KAFKA=broker.bootstrap, DEPLOYMENT=place),
         stage("correlate", data, KAFKA=broker.bootstrap, DEPLOYMENT=place),

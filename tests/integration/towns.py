@@ -68,9 +68,7 @@ def copy_deployment(target: Path, rules: bool = True) -> Path:
     """The demo town's deployment folder with rules of its own, to be changed."""
     shutil.copytree(DEPLOYMENT, target)
     if rules:
-        (target / "rules").mkdir()
-        for rule in RULES.glob("*.yaml"):
-            shutil.copy(rule, target / "rules")
+        shutil.copytree(RULES, target / "rules", ignore=shutil.ignore_patterns("__pycache__"))
         replace_in(target / "deployment.yaml", "rules: shipped", "rules: rules")
     return target
 

@@ -37,6 +37,11 @@ def end_of_days(instant: int, days: int) -> int:
     return midnight(day_of(instant) + timedelta(days=days + 1))
 
 
+def days_before(instant: int, days: int) -> int:
+    """Start of "in the `days` days before": the first instant of the first day that counts."""
+    return midnight(day_of(instant) - timedelta(days=days))
+
+
 def end_of_months(instant: int, months: int) -> int:
     """End of "within `months` months of"; month ends clamp.
 

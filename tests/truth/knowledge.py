@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tests.truth.life import Event
+from tests.truth.patterns import Situation
 from tests.truth.promises import hold_end
-from tests.truth.rules import RULES, Rule, Situation, situations
+from tests.truth.rules import RULES, Rule, situations
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def spells(events: Iterable[Event], end: int) -> list[Spell]:
     usable = [event for event in events if not event.is_late]
     found: list[Spell] = []
     for rule in RULES:
-        opening = {_subject(rule, event) for event in usable if event.type == rule.opens}
+        opening = {_subject(rule, event) for event in usable if event.type in rule.opens}
         lines: dict[str, list[Event]] = defaultdict(list)
         for event in usable:
             if _subject(rule, event) in opening:

@@ -19,6 +19,7 @@ class Event:
 
     Attributes:
         occurred_at, recorded_at: ms. annulled_at: ms from when the agency says it never was.
+        agency: who sent it.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Event:
     recorded_at: int
     attributes: Mapping[str, object] = field(default_factory=dict)
     annulled_at: int | None = None
+    agency: str = ""
 
     @property
     def is_late(self) -> bool:

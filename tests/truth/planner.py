@@ -78,11 +78,11 @@ class Household:
                 offer.state = "lapsed"
 
     def opt_out(self, person: str) -> None:
-        """Nothing about this person any more."""
+        """Nothing any more that rests on events of this person."""
         self.opted_out.add(person)
         for offer in self.offers:
             if offer.state == "open":
-                offer.leave([spell for spell in offer.joined if spell.situation.person == person], "opted-out")
+                offer.leave([spell for spell in offer.joined if person in spell.situation.persons], "opted-out")
 
     def withdraw(self, spell: Spell) -> None:
         """A situation no longer holds."""
@@ -114,7 +114,7 @@ class Household:
         )
 
     def _refusal(self, spell: Spell, now: int) -> str | None:
-        if spell.situation.person in self.opted_out:
+        if spell.situation.persons & self.opted_out:
             return "opted-out"
         if self._is_open():
             return None

@@ -1,4 +1,4 @@
-"""The ten rules of the demo town, each written out as a plain search over one person's events.
+"""The rules of the demo town, each a plain search over the events of one person or household.
 
 Written from the rules' prose, not from the rule documents, so that a slip in either shows. A rule is
 a function from a sorted list of events to *candidates*; `situations` then applies what all rules
@@ -7,36 +7,35 @@ share: order of completion, no run opened by events up to the last one bound, re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
-from tests.truth.days import DAY, end_of_days, end_of_months
+from tests.truth import family_and_debt as family
+from tests.truth import work_and_home as work
+from tests.truth.days import end_of_working_days, midnight
 from tests.truth.life import Event
+from tests.truth.patterns import (
+    Found,
+    Search,
+    Situation,
+    Test,
+    Timeline,
+    anything,
+    bind,
+    days,
+    following,
+    for_ever,
+    months,
+    openings,
+)
 
-SETTLING = 3 * DAY
-"""How long after it occurred the slowest feed records an event; states the same as every contract."""
+VALID_FROM = midnight(date(2025, 1, 1))
+"""What was complete before that is no rule's business."""
 
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """A rule's pattern, complete.
-
-    Attributes:
-        bound: ids of the events it rests on, in the order of the pattern.
-        completed_at: when the pattern was complete, ms. due: earliest it can be known, ms.
-    """
-
-    rule: str
-    person: str
-    bound: tuple[str, ...]
-    completed_at: int
-    due: int
-
-
-Timeline = Sequence[Event]
-Search = Callable[[Timeline], Iterator[tuple[int, Situation]]]
-"""Candidates with the position of the last event each binds; one per opening event, in order."""
+START_AFTER, KEEP, LONGEST = range(3)
+"""What a situation does to others that share time with it: closes what opens in it, nothing, or the longest stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,138 +43,124 @@ class Rule:
     """A search and how long a report keeps the next one back (None: each run reports)."""
 
     name: str
-    opens: str
+    opens: frozenset[str]
     search: Search
     quiet: Callable[[int], int] | None = None
+    overlap: int = START_AFTER
     per_household: bool = False
 
 
-def _next(line: Timeline, start: int, types: set[str], before: int) -> int | None:
-    """Position of the first event of `types` after position `start` and before the instant `before`."""
-    for position in range(start + 1, len(line)):
-        if line[position].occurred_at >= before:
-            return None
-        if line[position].type in types:
-            return position
-    return None
-
-
-def _bind(rule: str, line: Timeline, positions: list[int], silence_until: int | None = None) -> Situation:
-    """The situation on these events; `silence_until` is the deadline its absence ran to, if it has one."""
-    events = [line[position] for position in positions]
-    recorded = max(event.recorded_at for event in events)
-    completed, due = events[-1].occurred_at, recorded
-    if silence_until is not None:
-        completed, due = max(completed, silence_until), max(recorded, silence_until + SETTLING)
-    return Situation(rule, events[-1].person, tuple(event.id for event in events), completed, due)
-
-
-def _openings(line: Timeline, kind: str, **wanted: object) -> Iterator[int]:
-    """Positions of the events that open a run."""
-    for position, event in enumerate(line):
-        if event.type == kind and event.is_from(**wanted):
-            yield position
-
-
-def job_lost_then_rent(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """Job lost, then rent unpaid or a notice within 60 days; no benefit claimed through the later of both."""
-    for loss in _openings(line, "job_lost"):
-        lost_at = line[loss].occurred_at
-        troubles = {"rent_arrears_reported", "eviction_notice_served"}
-        housing = _next(line, loss, troubles, end_of_days(lost_at, 60))
-        if housing is None:
-            continue
-        silent_until = max(line[housing].occurred_at, end_of_days(lost_at, 28))
-        if _next(line, loss, {"benefit_claimed"}, silent_until) is None:
-            yield housing, _bind("eviction-risk-after-job-loss", line, [loss, housing], silent_until)
-
-
-def arrears_twice(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """Rent arrears reported twice within 6 months."""
-    for first in _openings(line, "rent_arrears_reported"):
-        until = end_of_months(line[first].occurred_at, 6)
-        second = _next(line, first, {"rent_arrears_reported"}, until)
-        if second is not None:
-            yield second, _bind("repeated-rent-arrears", line, [first, second])
-
-
-def followed_by_nothing(
-    rule: str, opens: str, absent: set[str], end: Callable[[int], int], line: Timeline
-) -> Iterator[tuple[int, Situation]]:
-    """An event, then none of `absent` until the window's end."""
-    for opening in _openings(line, opens):
-        if opens == "school_exited" and line[opening].attributes.get("reason") in (None, "completed"):
-            continue
-        if opens == "died" and not line[opening].is_from(role="partner"):
-            continue
-        deadline = end(line[opening].occurred_at)
-        if _next(line, opening, absent, deadline) is None:
-            yield opening, _bind(rule, line, [opening], deadline)
-
-
-def discharged_without_care(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """Out of hospital after 5 days or more, without a home-care plan."""
-    for position in _openings(line, "hospital_discharged", home_care_plan=False):
-        stay = line[position].attributes.get("stay_days")
-        if isinstance(stay, int | float) and stay >= 5:
-            yield position, _bind("discharge-without-home-care", line, [position])
-
-
-def released_without_address(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """Out of prison without an address."""
-    for position in _openings(line, "prison_released", has_address=False):
-        yield position, _bind("release-without-address", line, [position])
-
-
-def absent_then_arrears(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """Absence from school, then rent arrears within 90 days."""
-    for absence in _openings(line, "absence_threshold_reached"):
-        until = end_of_days(line[absence].occurred_at, 90)
-        arrears = _next(line, absence, {"rent_arrears_reported"}, until)
-        if arrears is not None:
-            yield arrears, _bind("school-absence-and-rent-arrears", line, [absence, arrears])
-
-
-def child_then_strain(line: Timeline) -> Iterator[tuple[int, Situation]]:
-    """A child was born, then the parent's rent is unpaid or the job is lost within 12 months."""
-    for birth in _openings(line, "born", role="parent"):
-        until = end_of_months(line[birth].occurred_at, 12)
-        strain = _next(line, birth, {"rent_arrears_reported", "job_lost"}, until)
-        if strain is not None:
-            yield strain, _bind("new-child-under-strain", line, [birth, strain])
-
-
-def _silence(
-    rule: str, opens: str, absent: set[str], end: Callable[[int], int], quiet: Callable[[int], int] | None = None
+def _rule(
+    name: str, opens: str, search: Search, quiet: Callable[[int], int] | None = None, overlap: int = START_AFTER
 ) -> Rule:
-    return Rule(rule, opens, partial(followed_by_nothing, rule, opens, absent, end), quiet)
+    return Rule(name, frozenset(opens.split()), search, quiet, overlap)
 
 
-def _days(days: int) -> Callable[[int], int]:
-    return lambda instant: end_of_days(instant, days)
+def _household(name: str, opens: str, search: Search, quiet: Callable[[int], int] | None = None) -> Rule:
+    return Rule(name, frozenset(opens.split()), search, quiet, per_household=True)
 
 
-def _months(months: int) -> Callable[[int], int]:
-    return lambda instant: end_of_months(instant, months)
+def _silence(  # noqa: PLR0917  # one parameter per part of the sentence
+    name: str,
+    opens: str,
+    absent: str,
+    end: Callable[[int], int],
+    quiet: Callable[[int], int] | None = None,
+    fits: Test = anything,
+) -> Rule:
+    return _rule(name, opens, partial(_followed_by_nothing, name, opens, set(absent.split()), end, fits), quiet)
+
+
+def _followed_by_nothing(  # noqa: PLR0917  # one parameter per part of the sentence
+    name: str, opens: str, absent: set[str], end: Callable[[int], int], fits: Test, line: Timeline
+) -> Found:
+    """An event, then none of `absent` until the window's end."""
+    for opening in openings(line, opens, fits):
+        deadline = end(line[opening].occurred_at)
+        if following(line, opening, absent, deadline) is None:
+            yield opening, bind(name, line, [opening], deadline)
+
+
+def _left_school_early(event: Event) -> bool:
+    return event.attributes.get("reason") not in (None, "completed")
+
+
+def _is(**wanted: object) -> Test:
+    return lambda event: event.is_from(**wanted)
 
 
 RULES = (
-    Rule("eviction-risk-after-job-loss", "job_lost", job_lost_then_rent, _days(90)),
-    Rule("repeated-rent-arrears", "rent_arrears_reported", arrears_twice, _months(6)),
-    _silence("eviction-claim-unresolved", "eviction_claim_filed", {"rent_arrears_cleared"}, _days(21), _days(90)),
-    _silence("school-exit-followed-by-nothing", "school_exited", {"school_enrolled", "job_started"}, _months(4)),
-    Rule("discharge-without-home-care", "hospital_discharged", discharged_without_care),
-    Rule("release-without-address", "prison_released", released_without_address),
+    # work and income
+    _silence("income-gap-after-benefit-stop", "benefit_stopped", "job_started benefit_claimed", days(30), days(90)),
     _silence(
-        "income-gap-after-benefit-stop",
-        "benefit_stopped",
-        {"job_started", "benefit_claimed"},
-        _days(30),
-        _days(90),
+        "youth-guarantee-four-months",
+        "job_seeker_registered",
+        "job_seeker_offer_made job_started school_enrolled job_seeker_deregistered",
+        months(4),
+        fits=_is(age_group="under-30"),
     ),
-    Rule("school-absence-and-rent-arrears", "absence_threshold_reached", absent_then_arrears, _months(6)),
-    _silence("bereavement-without-support", "died", {"benefit_claimed"}, _days(60)),
-    Rule("new-child-under-strain", "born", child_then_strain, _months(12)),
+    _silence(
+        "long-term-unemployment",
+        "job_seeker_registered",
+        "job_integration_agreed job_started job_seeker_deregistered",
+        months(18),
+    ),
+    _rule("short-contracts-and-then-none", "job_started", work.short_contracts, months(12), LONGEST),
+    _rule("long-illness-without-a-talk", "sick_leave_started", work.ill_for_long),
+    # housing
+    _rule("eviction-risk-after-job-loss", "job_lost", work.job_lost_then_rent, days(90)),
+    _rule("repeated-rent-arrears", "rent_arrears_reported", work.arrears_twice, months(6)),
+    _silence("eviction-claim-unresolved", "eviction_claim_filed", "rent_arrears_cleared", days(21), days(90)),
+    _rule("rent-debt-that-grows", "rent_arrears_reported", work.rent_debt_grows, months(6)),
+    _rule("notice-without-a-debt-plan", "eviction_notice_served", work.notice_without_plan, days(90)),
+    _rule("eviction-case-goes-on", "eviction_claim_filed", work.eviction_case_goes_on, days(90)),
+    _silence("evicted-without-a-new-address", "eviction_executed", "moved", days(14)),
+    _household("three-moves-in-a-year", "moved", work.three_moves, months(12)),
+    # children and school
+    _silence(
+        "school-exit-followed-by-nothing",
+        "school_exited",
+        "school_enrolled job_started",
+        months(4),
+        fits=_left_school_early,
+    ),
+    _rule("school-absence-and-rent-arrears", "absence_threshold_reached", family.absent_then_arrears, months(6)),
+    _silence(
+        "expelled-without-a-new-school",
+        "school_exited",
+        "school_enrolled",
+        lambda instant: end_of_working_days(instant, 15),
+        fits=_is(reason="expelled"),
+    ),
+    _household("both-parents-out-of-work", "job_lost", family.both_dismissed, months(6)),
+    _household(
+        "three-signals-in-one-household",
+        "job_lost rent_arrears_reported school_exited",
+        family.three_registers,
+        months(6),
+    ),
+    # health and care
+    _rule("discharge-without-home-care", "hospital_discharged", family.discharged_without_care),
+    _rule("back-in-hospital-within-thirty-days", "hospital_discharged", family.back_in_hospital, days(90)),
+    _household("both-partners-in-hospital", "hospital_discharged", family.both_in_hospital, days(90)),
+    _rule("arrears-after-hospital", "hospital_discharged", family.arrears_after_hospital, months(6)),
+    # bereavement and birth
+    _silence("bereavement-without-support", "died", "benefit_claimed", days(60), fits=_is(role="partner")),
+    _rule("new-child-under-strain", "born", family.child_then_strain, months(12)),
+    _household("birth-without-family-benefit", "born", family.birth_without_benefit),
+    _rule("arrears-after-bereavement", "died", family.bereaved_then_arrears),
+    # justice
+    _rule("release-without-address", "prison_released", family.released_without_address),
+    _rule("release-without-footing", "prison_released", family.released_without_footing),
+    _rule("released-twice-in-a-year", "prison_released", family.released_twice, months(12)),
+    # debt
+    _rule("arrears-with-different-creditors", "arrears_signalled", family.different_creditors, months(6)),
+    _rule("first-arrears-unanswered", "arrears_signalled", family.first_bill_unanswered, for_ever),
+    _rule("benefit-stopped-then-arrears", "benefit_stopped", family.benefit_then_arrears, months(6)),
+    _rule("unpaid-bills-after-job-loss", "job_lost", family.bills_after_job_loss, days(30), KEEP),
+    _silence("debt-plan-broken-off", "debt_plan_ended", "debt_plan_agreed", days(30), fits=_is(reason="broken-off")),
+    _rule("health-premium-two-then-four-months", "arrears_signalled", family.premium_unpaid, months(6)),
+    _household("energy-limited-with-a-baby", "born", family.cold_with_baby),
 )
 
 
@@ -184,22 +169,54 @@ def situations(rule: Rule, line: Timeline, now: int) -> list[Situation]:
 
     Args:
         line: events of one person (or household), sorted.
-        now: ms; an absence counts from its deadline plus the settling time on.
+        now: ms; an absence counts from its deadline plus the settling time on. Until then it keeps what
+            it would close undecided.
 
     Returns:
         The situations reported, in order of completion, then of opening.
     """
     position_of = {event.id: position for position, event in enumerate(line)}
-    candidates = [(last, found) for last, found in rule.search(line) if found.due <= now]
-    candidates.sort(key=lambda pair: (pair[1].completed_at, position_of[pair[1].bound[0]]))
+    candidates = sorted(rule.search(line), key=lambda pair: (pair[1].completed_at, position_of[pair[1].bound[0]]))
     reported: list[Situation] = []
-    closed, quiet_until = -1, 0
-    for last, found in candidates:
-        if position_of[found.bound[0]] <= closed:
-            continue
-        closed = max(closed, last)
-        if found.completed_at < quiet_until:
+    quiet_until = 0
+    for found in _LEFT[rule.overlap](candidates, position_of):
+        if found.due > now or found.completed_at < max(quiet_until, VALID_FROM):
             continue
         reported.append(found)
         quiet_until = rule.quiet(found.completed_at) if rule.quiet else 0
     return reported
+
+
+Candidates = Iterable[tuple[int, Situation]]
+
+
+def _start_after(candidates: Candidates, position_of: dict[str, int]) -> list[Situation]:
+    """Those that open after all that others before them bind; of one opening all."""
+    left: list[Situation] = []
+    closing: list[tuple[str, int]] = []
+    for last, found in candidates:
+        opening = found.bound[0]
+        if any(other != opening and position_of[opening] <= until for other, until in closing):
+            continue
+        closing.append((opening, last))
+        left.append(found)
+    return left
+
+
+def _keep(candidates: Candidates, _: dict[str, int]) -> list[Situation]:
+    """All of them."""
+    return [found for _, found in candidates]
+
+
+def _longest(candidates: Candidates, position_of: dict[str, int]) -> list[Situation]:
+    """Those of the longest span first, the earlier of equals; what shares time with one taken is left out."""
+    taken: list[tuple[int, int, Situation]] = []
+    by_span = sorted(candidates, key=lambda pair: (-pair[1].span, position_of[pair[1].bound[0]]))
+    for last, found in by_span:
+        first = position_of[found.bound[0]]
+        if all(last < begins or ends < first for begins, ends, _ in taken):
+            taken.append((first, last, found))
+    return sorted((found for _, _, found in taken), key=lambda found: found.completed_at)
+
+
+_LEFT = {START_AFTER: _start_after, KEEP: _keep, LONGEST: _longest}

@@ -149,7 +149,7 @@ def test_a_sample_that_does_not_do_what_it_says_is_told_with_its_line(town):
 def test_the_demo_town_is_complete():
     town = Deployment.load(DEMO)
     assert town.default_area == "riverbend"
-    assert len(town.contracts) == 10
+    assert len(town.contracts) == 14
     assert len(town.holidays) == 30
     assert set(town.texts["en"]) == set(town.texts["nl"])
     assert town.catalogue["born"].feeds == ("registry-office.life-records",)

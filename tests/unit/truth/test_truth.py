@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 
 from streams.simulation.town import Town, build
 from tests import truth
-from tests.truth.days import DAY, HOUR, midnight
+from tests.truth.days import DAY, HOUR, day_of, midnight
 from tests.truth.life import Event, OptOut
+from tests.truth.patterns import SETTLING
 from tests.truth.promises import HIGH, LOW, NORMAL, PROMISES, hold_end
-from tests.truth.rules import RULES, SETTLING
+from tests.truth.rules import RULES, situations
 from tests.truth.town import expect, work_out
 
 ROOT = Path(__file__).parents[3]
@@ -121,10 +122,12 @@ def test_followed_by_nothing(opening, answer, last, rule):
 def test_conditions_of_the_opening_event():
     assert matches(event("2026-01-05", "school_exited", reason="completed")) == []
     assert matches(event("2026-01-05", "died", role="deceased")) == []
-    assert matches(event("2026-01-05", "prison_released", has_address=True)) == []
+    released = matches(event("2026-01-05", "prison_released", has_address=True))
+    assert "release-without-address" not in dict(released)
     assert matches(event("2026-01-05", "hospital_discharged", home_care_plan=False, stay_days=4.0)) == []
     assert matches(event("2026-01-05", "hospital_discharged", home_care_plan=True, stay_days=9.0)) == []
-    assert matches(event("2026-01-05", "born", role="child"), loss("2026-02-05")) == []
+    born = matches(event("2026-01-05", "born", role="child"), loss("2026-02-05"))
+    assert "new-child-under-strain" not in dict(born)
 
 
 def test_an_absence_is_known_when_the_feeds_have_settled():
@@ -168,6 +171,14 @@ def test_retracted_in_the_hold_and_after_it():
     withdrawn, again = later["offers"]
     assert (withdrawn["state"], withdrawn["reason"], withdrawn["situations"]) == ("withdrawn", "retracted", [])
     assert again["state"] == "lapsed"  # a withdrawn offer leaves no cool-down
+
+
+def test_a_household_s_situation_ends_with_anybody_it_rests_on():
+    both = [loss("2026-01-05"), loss("2026-02-05", person="p2")]
+    (alone,) = found(*both)["offers"]
+    refused = found(*both, opt_outs=[OptOut("p2", "h1", at("2026-01-01"))])
+    assert [s["rule"] for s in alone["situations"]] == ["both-parents-out-of-work"]
+    assert refused["offers"] == [] and refused["suppressed"][0]["reason"] == "opted-out"
 
 
 def test_opting_out_before_and_while_an_offer_is_open():
@@ -234,15 +245,45 @@ def test_the_truth_imports_nothing_of_the_platform():
                 assert name.split(".")[0] in sys.stdlib_module_names or name.startswith("tests.truth"), (path, name)
 
 
-@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+DOCUMENTS = {
+    path.stem: YAML(typ="safe").load(path) for path in (ROOT / "processors" / "rules" / "library").rglob("*.yaml")
+}
+EXAMPLES = [(rule, example) for rule in RULES for example in DOCUMENTS[rule.name]["examples"]]
+
+
+def test_the_truth_knows_the_whole_library():
+    assert {rule.name for rule in RULES} == set(DOCUMENTS) == set(PROMISES)
+
+
+def example_event(number, text):
+    """An event of an example, read without the platform: `2026-01-05 job_lost {amount: 400} person=q`."""
+    day, kind, rest = (*text.split(" ", 2), "")[:3]
+    attributes, _, envelope = rest.rpartition("}") if "}" in rest else ("", "", rest)
+    values = YAML(typ="safe").load(attributes + "}") if attributes else {}
+    said = dict(pair.split("=") for pair in envelope.split())
+    who = said.get("person", "somebody")
+    return Event(str(number), who, "home", kind, at(day), at(day) + HOUR, values, agency=said.get("agency", ""))
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES, ids=lambda value: getattr(value, "name", None) or value["name"])
+def test_the_examples_of_the_rule_documents_hold(rule, example):
+    events = [example_event(number, text) for number, text in enumerate(example["events"])]
+    days = []
+    for found in situations(rule, events, midnight(date(2030, 1, 1))):
+        is_event = any(event.occurred_at == found.completed_at for event in events if event.id in found.bound)
+        days.append(day_of(found.completed_at - (0 if is_event else 1)).isoformat())
+    assert example["expect"] == (f"matched {', '.join(days)}" if days else "nothing")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_promises_are_those_of_the_rule_documents(rule):
-    document = YAML(typ="safe").load(ROOT / "processors" / "rules" / "library" / f"{rule}.yaml")
-    offer, promise = document["offer"], PROMISES[rule]
+    document = DOCUMENTS[rule.name]
+    offer, promise = document["offer"], PROMISES[rule.name]
     assert tuple(offer["services"]) == promise.services
     assert offer["lead"] == promise.lead
     assert {"low": LOW, "normal": NORMAL, "high": HIGH}[offer["urgency"]] == promise.rank
     assert offer["hold"].startswith(f"{promise.hold} ")
-    assert document.get("per", "person") == "person"
+    assert document["per"] == ("household" if rule.per_household else "person")
 
 
 def test_a_day_of_the_planner_is_twenty_four_hours():

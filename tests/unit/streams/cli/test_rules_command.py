@@ -26,14 +26,14 @@ def rule(tmp_path: Path) -> Path:
 
 
 def test_the_shipped_rules_pass_every_check_and_example() -> None:
-    assert "10 rules, no problem" in RUNNER.invoke(app, ["check"]).stdout
+    assert "36 rules, no problem" in RUNNER.invoke(app, ["check"]).stdout
     tested = RUNNER.invoke(app, ["test"])
     assert tested.exit_code == 0
     assert "FAILED" not in tested.stdout
 
 
 def test_the_deployment_decides_teams_services_and_purposes(rule: Path, tmp_path: Path) -> None:
-    shipped = (LIBRARY / "eviction-risk-after-job-loss.yaml").read_text()
+    shipped = (LIBRARY / "housing" / "eviction-risk-after-job-loss.yaml").read_text()
     rule.write_text(shipped)
     assert RUNNER.invoke(app, ["check", str(rule)]).exit_code == 0
     place = tmp_path / "place"
@@ -51,10 +51,10 @@ def test_without_paths_the_deployments_own_rules_are_meant(tmp_path: Path, monke
     shutil.copytree(DEMO, place)
     (place / "deployment.yaml").write_text((place / "deployment.yaml").read_text().replace("shipped", "rules"))
     (place / "rules").mkdir()
-    shutil.copy(LIBRARY / "eviction-risk-after-job-loss.yaml", place / "rules")
+    shutil.copy(LIBRARY / "housing" / "eviction-risk-after-job-loss.yaml", place / "rules")
     monkeypatch.setenv("HEADWATER_DEPLOYMENT", str(place))
     assert "1 rules, no problem" in RUNNER.invoke(app, ["check"]).stdout
-    assert "10 rules, no problem" in RUNNER.invoke(app, ["check", "--catalogue", "demo"]).stdout
+    assert "36 rules, no problem" in RUNNER.invoke(app, ["check", "--catalogue", "demo"]).stdout
 
 
 def test_check_names_file_line_problem_and_remedy(rule: Path) -> None:

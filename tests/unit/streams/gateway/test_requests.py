@@ -113,7 +113,7 @@ def test_another_agencys_contract_is_refused(way: Way, named: str):
 def test_an_unknown_contract_is_not_quoted(way: Way, named: str):
     answer = way.post({"contract": named, "event": {}})
     assert answer.status_code == 404
-    assert answer.json()["detail"] == f"contracts of {AGENCY}: benefit-decisions, job-declarations"
+    assert answer.json()["detail"] == f"contracts of {AGENCY}: benefit-decisions, job-declarations, job-seekers"
     assert way.post({"contract": named}, path="/v1/heartbeats").status_code == 404
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from streams.simulation.facts import FEED_OF, FEEDS, SETTLING_MS
+from streams.simulation.facts import FEEDS, SETTLING_MS, TYPES
 from streams.simulation.feeds import FeedWriter, Heartbeat, read_feed
+from streams.simulation.library_stories import LIBRARY_STORIES
 from streams.simulation.population import Person
 from streams.simulation.span import HOUR_MS, Span, add_months, local
 from streams.simulation.stories import COPIES, STORIES, fitting
@@ -67,7 +68,7 @@ def test_records_fit_the_agency_s_schema(town, feed):
 def test_heartbeats_come_daily_and_last(town, feed):
     items = list(read_feed(town[0] / "feeds" / f"{feed}.jsonl"))
     beats = [item.ms for item in items if isinstance(item, Heartbeat)]
-    assert beats == list(TOWN.span.midnights[1 : TOWN.span.days + 1])
+    assert beats == list(TOWN.span.midnights[: TOWN.span.days + 1])
     assert items[-1] == Heartbeat(TOWN.span.end)
 
 
@@ -79,7 +80,11 @@ def test_manifest_counts_what_is_there(town):
     assert manifest["records_by_feed"] == records
     assert manifest["records"] == sum(records.values())
     assert manifest["events"] == len(lines(folder / "truth" / "events.jsonl"))
-    assert manifest["stories"] == len(lines(folder / "truth" / "stories.jsonl")) == COPIES * len(STORIES)
+    assert (
+        manifest["stories"]
+        == len(lines(folder / "truth" / "stories.jsonl"))
+        == COPIES * len(STORIES) + len(LIBRARY_STORIES)
+    )
     assert manifest["opt_outs"] == len(lines(folder / "controls.jsonl"))
     assert manifest["persons"] == TOWN.persons
     assert len(members) == manifest["persons"] + manifest["born"]
@@ -107,10 +112,19 @@ def test_truth_is_recorded_within_the_settling_time(town):
         assert event["recorded_at"] < TOWN.span.end
 
 
+def test_the_register_of_job_seekers_begins_with_those_of_before(town):
+    feed = list(read_feed(town[0] / "feeds" / "employment-service.job-seekers.jsonl"))
+    start = TOWN.span.midnights[0]
+    before = [item for item in feed if not isinstance(item, Heartbeat) and item["registeredAt"] < start]
+    assert before and feed[: len(before)] == before
+    assert {item["kind"] for item in before} == {"REGISTRATION"}
+    assert feed[len(before)] == Heartbeat(start)
+
+
 def test_rate_of_events_is_that_of_a_lively_town(town):
     assert 2.0 < town[1]["events"] / TOWN.persons < 3.5
     types = Counter(event["type"] for event in lines(town[0] / "truth" / "events.jsonl"))
-    assert set(types) == set(FEED_OF)
+    assert set(types) == TYPES
 
 
 def test_a_household_has_one_thing_a_day(town):
@@ -155,9 +169,9 @@ def test_national_numbers_have_a_right_check_and_no_real_month():
 
 
 def test_short_spans_leave_out_stories_that_do_not_fit():
-    told = {story.kind for story in fitting(Span(date(2025, 1, 1), 2))}
+    told = {story.kind for story in fitting(Span(date(2025, 1, 1), 2), 1000)}
     assert "contact-cap" not in told
-    assert "help-sought" not in {story.kind for story in fitting(Span(date(2025, 1, 1), 1))}
+    assert "help-sought" not in {story.kind for story in fitting(Span(date(2025, 1, 1), 1), 1000)}
 
 
 def test_a_span_ends_at_local_midnight():
@@ -181,3 +195,5 @@ def test_the_writer_sorts_across_its_parts(tmp_path):
 
 def test_every_story_has_room():
     assert least_persons() == 3 * COPIES * len(STORIES)
+    told = fitting(TOWN.span, least_persons() + 6)
+    assert [story for story in told if story in LIBRARY_STORIES] == list(LIBRARY_STORIES[:2])
