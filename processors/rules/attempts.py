@@ -14,7 +14,7 @@ from processors.rules.explanation import BoundStep, Fact, Read, Refusal, Sought,
 from processors.rules.expressions import FIRST_OF, LAST_OF, PLACES, Path
 from processors.rules.model import GroupStep, Step, walk
 from processors.rules.plan import AbsencePlan, AllPlan, CountPlan, GroupPlan, NodePlan, OnePlan, RepeatPlan
-from processors.rules.run import Attempt, Bound, Limit, Rejection, Run, State, Tight, Wait, waiting
+from processors.rules.run import CLOSED, Attempt, Bound, Rejection, Run, State, Tight, Wait, waiting
 from processors.timeline import LiveEvent
 
 Leaf = OnePlan | AllPlan | CountPlan
@@ -60,7 +60,7 @@ def sought(run: Run, attempt: Attempt) -> Sought | None:
     node = dict(_by_order(run.plan.nodes))[attempt.order]
     assert not isinstance(node, AbsencePlan), "an absence is passed, never stuck"
     binding, state, end = leaf(node), attempt.state, moment(attempt.limit.end)
-    is_closed = attempt.limit == Limit(0, 0)
+    is_closed = attempt.limit == CLOSED
     needed, found = _numbers(run, node, attempt)
     return Sought(
         position=node.step.position,

@@ -211,6 +211,8 @@ class _Compiler:
         last = bindings[-1]
         if last.is_optional or any(isinstance(step, GroupStep) for step in self.rule.steps):
             return 0
+        if isinstance(last, EventStep) and last.is_all and last.name is None:
+            return 0  # a member's name counts from its own event, which need not be the last
         names = {*own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
         return max(
             (

@@ -44,7 +44,7 @@ class Limit(NamedTuple):
 
 _NO_NAMES: Names = {}
 NO_LIMIT = Limit(FOREVER, FOREVER)
-_CLOSED = Limit(0, 0)
+CLOSED = Limit(-FOREVER, -FOREVER)
 
 
 class Bound(NamedTuple):
@@ -248,7 +248,7 @@ class Run:
             anchor = previous or state.first
         else:
             anchor = state.named(window.anchor)
-        return _CLOSED if anchor is None else self.after(anchor, window.duration)
+        return CLOSED if anchor is None else self.after(anchor, window.duration)
 
     def after(self, anchor: LiveEvent, duration: Duration) -> Limit:
         """The window that begins with an event."""

@@ -259,15 +259,17 @@ class Count(Node):
         """The group that begins with the event at `place`, if it is whole."""
         if state.tight is Tight.NEXT and place != state.next:
             return None
-        places = self._group(run, state, place)
-        if not places:
-            return None
-        name = self.plan.step.name or f"step{self.plan.step.position}"
-        bound = tuple(Bound(self.order, name, run.live[each], 0) for each in places)
-        return rest.go(run, state.bind(bound, places[-1]))
+        places, is_open = self._group(run, state, place)
+        if places:
+            name = self.plan.step.name or f"step{self.plan.step.position}"
+            bound = tuple(Bound(self.order, name, run.live[each], 0) for each in places)
+            return rest.go(run, state.bind(bound, places[-1]))
+        if is_open and state.tight is Tight.NEXT:
+            return Ends(opens=(waiting(run.limit(state, self.plan.window, state.last), self.plan.source),))
+        return None
 
-    def _group(self, run: Run, state: State, place: int) -> list[int]:
-        """Places of the group; empty if it is not whole.
+    def _group(self, run: Run, state: State, place: int) -> tuple[list[int], bool]:
+        """Places of the group, empty if it is not whole; whether more events could still make it so.
 
         With `distinct` the latest event of each source is bound; a group that then begins later is
         found from its own beginning.
@@ -279,16 +281,16 @@ class Count(Node):
         for here in range(place, len(run.live)):
             event = run.live[here]
             if event.line.occurred_at >= end:
-                break
+                return [], False
             if run.fit(self.plan.choice, here, state) is None:
                 if here == place or state.tight is not Tight.LOOSE:
-                    break
+                    return [], False
                 continue
             latest[str(getattr(event.line, step.distinct)) if step.distinct else event.root] = here
             if len(latest) == step.count:
                 places = sorted(latest.values())
-                return places if places[0] == place else []
-        return []
+                return (places, False) if places[0] == place else ([], False)
+        return [], True
 
 
 class Group(Node):

@@ -89,6 +89,9 @@ class Binder:
             if item.count != item.part.high and self.begins(self._round(item, state), state, at):
                 return True
             return item.is_enough and self.begins(rest, state, at)
+        silent = self._silence(item.part, self._limits(item, state), state)
+        if silent is not None:
+            return self.begins(rest, silent, at)
         return self._opens(item.part, self._limits(item, state), state, at)
 
     # Repetitions

@@ -131,7 +131,7 @@ def test_what_was_published_is_what_is_counted(running: Running) -> None:
     assert running.value("sum(headwater_suppressed)") == sum(offers["suppressed"].values())
     assert running.value("headwater_event_to_offer_seconds_count") == sum(offers["counts"].values())
     assert running.value('headwater_records_total{stage="deliver",result="unchanged"}') == 0
-    assert running.value("headwater_subjects") > 100
+    assert running.value('headwater_subjects{process="correlate"}') > 100
     heard = running.query("headwater_feed_heard_timestamp_seconds")
     assert all(float(each["value"][1]) > 1_700_000_000 for each in heard)
     assert "All is well" in running.page()
