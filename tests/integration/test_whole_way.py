@@ -268,8 +268,8 @@ def test_the_same_on_postgresql(
 def test_a_broken_rule_is_reported_as_missing_and_extra_offers(history: Path, tmp_path: Path) -> None:
     """The truth shares no code with the rules: it notices what the rules no longer say."""
     place = copy_deployment(tmp_path / "place")
-    (place / "rules" / "release-without-address.yaml").unlink()
-    weaker = place / "rules" / "discharge-without-home-care.yaml"
+    (place / "rules" / "justice" / "release-without-address.yaml").unlink()
+    weaker = place / "rules" / "health-and-care" / "discharge-without-home-care.yaml"
     replace_in(weaker, "home_care_plan == false && stay_days >= 5", "home_care_plan == false && stay_days >= 1")
     replace_in(weaker, "stay_days: 2}", "stay_days: 0}")
     data = tmp_path / "data"
