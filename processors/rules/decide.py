@@ -51,10 +51,13 @@ class Heard:
         return all((heard := self.feeds.get(feed, self.every)) is not None and heard >= moment for feed in feeds)
 
     def is_known(self, feeds: Sequence[str], since: int) -> bool:
-        """Whether all of these feeds had begun by `since`, ms; what was before they began is unknown."""
+        """Whether nothing says that one of these feeds began after `since`, ms; what was before is unknown.
+
+        A feed not heard of yet says nothing: an absence waits until it is heard.
+        """
         if not feeds:
             return self.every_began is not None and self.every_began <= since
-        return all((began := self.began.get(feed, self.every_began)) is not None and began <= since for feed in feeds)
+        return all((began := self.began.get(feed, self.every_began)) is None or began <= since for feed in feeds)
 
 
 Agenda = Mapping[str, int]

@@ -90,7 +90,7 @@ def new_platform(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def make(*rules: str, partitions: int = 1) -> Platform:
         place = tmp_path / f"place-{len(list(tmp_path.iterdir()))}"
         copy_deployment(place)
-        for shipped in (place / "rules").glob("*.yaml"):
+        for shipped in (place / "rules").rglob("*.yaml"):
             shipped.unlink()
         for number, rule in enumerate(rules):
             (place / "rules" / f"{number}.yaml").write_text(rule)

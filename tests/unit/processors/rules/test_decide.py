@@ -199,3 +199,17 @@ def _rule(text: str) -> Rule:
     parsed = parse("r.yaml", text, is_experiment=True)
     assert isinstance(parsed, Rule)
     return parsed
+
+
+def test_an_absence_that_looks_back_waits_for_a_feed_not_heard_of_yet() -> None:
+    text = TEXT.replace("for: 10 days after x", "for: 10 days before x")
+    rules = loaded(text)
+    full = timeline(line("e", "a", 30))
+    waiting = decide(rules, full, ledgers.EMPTY, Heard({"k.a": DUE}, {"k.a": 0}), 40 * DAY_MS)
+    assert waiting.decisions == ()
+    assert waiting.wake_at is not None
+    feeds = {feed: 60 * DAY_MS for feed in ("k.a", "k.b", "l.b")}
+    late_began = decide(rules, full, ledgers.EMPTY, Heard(feeds, {**feeds, "k.a": 0}), 60 * DAY_MS, waiting.agenda)
+    assert late_began.decisions == ()
+    known = decide(rules, full, ledgers.EMPTY, Heard(feeds, dict.fromkeys(feeds, 0)), 60 * DAY_MS, waiting.agenda)
+    assert [decision.kind for decision in known.decisions] == [DecisionKind.MATCHED]
