@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from processors.backtest.findings import Difference, Group, LeadTime, Period, RuleFindings, Shown, TeamFindings
 from processors.backtest.report import Report
 from streams.cli.printing import out, table
 
 WITHHELD = "withheld"
+_MOST_COLUMNS = 8
 _MOST_IN_FULL = 3
 """Rules shown month by month; with more of them only the whole is shown."""
 
@@ -58,18 +61,34 @@ def _lead_time(one: LeadTime | None) -> tuple[str, str, str]:
 
 
 def _print_months(rule: RuleFindings) -> None:
-    rows = [(months(one), one.matches) for one in rule.periods or ()]
-    _print(f"{rule.rule}, by month in which it was complete", ("months", "matches"), rows)
+    _print(f"{rule.rule}, by month in which it was complete", ("months", "matches"), _rows([rule.periods or ()]))
     for key, groups in rule.groups.items():
         if groups is None:
             out().print(f"\n{rule.rule}, by {key}: {WITHHELD}")
         else:
-            _print(f"{rule.rule}, by {key}", (key, "matches", "by period"), map(_group, groups))
+            _print_groups(f"{rule.rule}, by {key}", key, groups)
 
 
-def _group(one: Group) -> tuple[object, ...]:
-    periods = ", ".join(f"{months(each)}: {each.matches:,}" for each in one.periods)
-    return (" + ".join(one.values), one.matches, periods if len(one.periods) > 1 else "")
+def _print_groups(title: str, key: str, groups: Sequence[Group]) -> None:
+    """Groups as columns where there are few, else their totals below each other."""
+    names = [" + ".join(one.values) for one in groups]
+    if len(groups) > _MOST_COLUMNS:
+        _print(title, (key, "matches"), [(name, one.matches) for name, one in zip(names, groups, strict=True)])
+        return
+    rows = _rows([one.periods for one in groups])
+    _print(title, ("months", *names), [*rows, ("all", *(one.matches for one in groups))])
+
+
+def _rows(columns: Sequence[Sequence[Period]]) -> list[tuple[object, ...]]:
+    """Periods below each other, one column a group; those in which nothing happened anywhere as one."""
+    rows: list[tuple[object, ...]] = []
+    for empty, run in groupby(zip(*columns, strict=True), key=lambda row: not any(one.matches for one in row)):
+        if empty:
+            whole = [row[0] for row in run]
+            rows.append((months(replace(whole[0], last=whole[-1].last)), *[0] * len(columns)))
+        else:
+            rows += [(months(row[0]), *(one.matches for one in row)) for row in run]
+    return rows
 
 
 def months(period: Period) -> str:

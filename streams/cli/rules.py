@@ -63,8 +63,9 @@ def check_rules(
     if isinstance(loaded, list):
         raise typer.Exit(1)
     if not as_json:
-        warned = f", {len(found)} warnings" if found else ""
-        typer.echo(f"{len(loaded.rules)} rules, no problem{warned}")
+        warned = f", {len(found)} warning{'s' if len(found) > 1 else ''}" if found else ""
+        count = "1 rule" if len(loaded.rules) == 1 else f"{len(loaded.rules)} rules"
+        typer.echo(f"{count}, no problem{warned}")
 
 
 def _json_problem(problem: Problem) -> str:

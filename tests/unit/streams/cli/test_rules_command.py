@@ -53,7 +53,7 @@ def test_without_paths_the_deployments_own_rules_are_meant(tmp_path: Path, monke
     (place / "rules").mkdir()
     shutil.copy(LIBRARY / "housing" / "eviction-risk-after-job-loss.yaml", place / "rules")
     monkeypatch.setenv("HEADWATER_DEPLOYMENT", str(place))
-    assert "1 rules, no problem" in RUNNER.invoke(app, ["check"]).stdout
+    assert "1 rule, no problem" in RUNNER.invoke(app, ["check"]).stdout
     assert "36 rules, no problem" in RUNNER.invoke(app, ["check", "--catalogue", "demo"]).stdout
 
 
@@ -74,7 +74,7 @@ def test_a_warning_is_printed_and_refuses_nothing(rule: Path) -> None:
     assert warning.startswith(
         f"{rule}:3: warning: two runs can be open at once, and `overlap` is left to its default; "
     )
-    assert summary == "1 rules, no problem, 1 warnings"
+    assert summary == "1 rule, no problem, 1 warning"
     as_json = RUNNER.invoke(app, ["check", str(rule), "--catalogue", "none", "--json"])
     assert json.loads(as_json.stdout)["severity"] == "warning"
 
