@@ -113,7 +113,7 @@ def test_every_rejection_reason_has_meaning_and_remedy():
 
 
 def test_every_rule_keyword_has_its_entry():
-    words = set(re.findall(r"[a-z_]+", " ".join(table_terms("rules.md"))))
+    words = set(re.findall(r"[a-z_]+", " ".join(table_terms("rule-language.md"))))
     assert {*RULE_KEYS, *STEP_KEYS, *COMBINATIONS} - words == set()
 
 
@@ -130,7 +130,7 @@ def test_every_state_and_reason_of_offers_has_its_entry(kind: type[Reason] | typ
 
 @pytest.mark.parametrize("kind", [ChangeKind, ControlKind, Urgency])
 def test_closed_lists_are_documented(kind: type[ChangeKind] | type[ControlKind] | type[Urgency]):
-    pages = text_of("interfaces.md") + text_of("rules.md")
+    pages = text_of("interfaces.md") + text_of("rule-language.md")
     assert [one.value for one in kind if f"`{one.value}`" not in pages] == []
 
 
