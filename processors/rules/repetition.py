@@ -72,7 +72,11 @@ class Round:
         self.reached = self.reached or state
         left = self._left(state)
         is_outside = run.live[place].line.occurred_at >= self._limit(run, state).end
-        if self._is_full or is_outside or self._stops(run, state, place):
+        is_stopped = not self._is_full and not is_outside and self._stops(run, state, place)
+        if is_stopped and self.count:
+            # It ends what may still go on within the last round, too.
+            return (self.rest.go(run, left) if self._may_end else FAILED)._replace(is_stopped=True)
+        if self._is_full or is_outside or is_stopped:
             return self.rest.at(run, left, place) if self._is_full or self._may_end else None
         if self.count and state.next == self.entry.next:
             return None  # an empty round: no progress
@@ -119,16 +123,15 @@ class Round:
         the other way is right only once that has passed.
         """
         leaving = self._leave(run, left, place)
-        if leaving is not None and leaving.complete:
+        if leaving is not None and (leaving.is_stopped or leaving.takes(run.live[place])):
             return leaving
         taking = self._take(run, state, left, place)
-        if taking is None:
-            return leaving
+        if taking is None or leaving is None:
+            return leaving if taking is None else taking
+        waits = leaving.pending(left)
         if isinstance(taking, _Taken):
-            return _Taken(taking.state, (*taking.opens, *(leaving.opens if leaving is not None else ())))
-        if leaving is not None:
-            return with_waits(taking, leaving.opens)
-        return taking
+            return _Taken(taking.state, (*taking.opens, *waits))
+        return with_waits(taking, waits)
 
     def _leave(self, run: Run, left: State, place: int) -> Ends | None:
         """What comes of the rest if it begins with the event at `place`; None if it may not, or cannot.
@@ -177,9 +180,9 @@ class Round:
             if leaving is None:
                 continue
             is_taken = reached is not None and reached.binds(run.live[here])
-            if leaving.complete or not is_taken:
+            if leaving.is_stopped or not is_taken or leaving.takes(run.live[here]):
                 return leaving
-            waits.extend(leaving.opens)
+            waits.extend(leaving.pending(left))
         return None
 
     def _inside(self, state: State) -> State:

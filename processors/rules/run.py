@@ -147,11 +147,21 @@ class State(NamedTuple):
 class Ends(NamedTuple):
     """What came of a way: complete states (several where it forks), and what it still waits for.
 
-    Neither: it failed for good.
+    Neither: it failed for good. `is_stopped`: the event asked about ended a repetition and is bound by nothing.
     """
 
     complete: tuple[State, ...] = ()
     opens: tuple[Wait, ...] = ()
+    is_stopped: bool = False
+
+    def takes(self, event: LiveEvent) -> bool:
+        """Whether a complete state binds that event."""
+        return any(state.binds(event) for state in self.complete)
+
+    def pending(self, before: State) -> tuple[Wait, ...]:
+        """What it waits for beyond what `before` waited for."""
+        known = len(before.waits)
+        return (*self.opens, *(wait for state in self.complete for wait in state.waits[known:]))
 
 
 FAILED = Ends()
