@@ -143,13 +143,20 @@ def timeline_of(
     """The timeline of these lines, in order of their position, no id twice; the rest as in `Timeline`."""
     kept = tuple(lines)
     types = frozenset([line.type for line in kept])
-    lag_ms = max([_lag_ms(line) for line in kept], default=0)
-    return Timeline(kept, since, forgotten, resume, household, _stand(kept, None), types, lag_ms)
+    return Timeline(kept, since, forgotten, resume, household, _stand(kept, None), types, _most_lag_ms(kept))
 
 
-def _lag_ms(line: LifeEvent) -> int:
-    """How late a line came; one that replaces another is judged by both, so it is always looked at."""
-    return line.heard - line.occurred_at if line.replaces is None else _ALWAYS_LATE
+def _most_lag_ms(lines: Sequence[LifeEvent]) -> int:
+    by_id = {line.id: line for line in lines}
+    return max(0, *(_lag_ms(line, by_id) for line in lines)) if lines else 0
+
+
+def _lag_ms(line: LifeEvent, by_id: Mapping[str, LifeEvent]) -> int:
+    """By how much a line came too late at the most; one that replaces what is not known yet is always looked at."""
+    if line.replaces is None:
+        return line.heard - line.occurred_at
+    named = by_id.get(line.replaces)
+    return _ALWAYS_LATE if named is None else line.heard - min(line.occurred_at, named.occurred_at)
 
 
 @lru_cache(maxsize=65_536)
@@ -194,16 +201,15 @@ def _keep(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
         kept = list(lines)
         insort(kept, line, key=position)
         lines = tuple(kept)
-    if is_last and line.change is ChangeKind.CREATED and lag_ms < _ALWAYS_LATE:
-        standing = (*standing, LiveEvent(line.id, line, place, line.ended_at))
-    else:
-        standing = _stand(lines, None)
     if line.type not in types:
         types = _with_type(types, line.type)
-    own_lag_ms = line.heard - line.occurred_at if line.replaces is None else _ALWAYS_LATE
-    grown = Timeline(
-        lines, since, forgotten, resume, household, standing, types, own_lag_ms if own_lag_ms > lag_ms else lag_ms
-    )
+    is_new_fact = line.change is ChangeKind.CREATED and lag_ms < _ALWAYS_LATE  # no line waits for its original
+    if is_new_fact and (not standing or standing[-1].at < place):
+        standing = (*standing, LiveEvent(line.id, line, place, line.ended_at))
+        lag_ms = max(lag_ms, line.heard - line.occurred_at)
+    else:
+        standing, lag_ms = _stand(lines, None), _most_lag_ms(lines)
+    grown = Timeline(lines, since, forgotten, resume, household, standing, types, lag_ms)
     if len(lines) > MOST_LINES:
         grown = trim(grown, lines[len(lines) - MOST_LINES].occurred_at)
     if line.change is ChangeKind.CREATED:
@@ -290,6 +296,10 @@ def _stand(lines: tuple[LifeEvent, ...], lateness: Lateness | None) -> tuple[Liv
     standing = []
     for root, fact in _facts(lines).items():
         in_time = [line for line in fact if lateness is None or not is_late(by_id, line, lateness)]
+        if len(in_time) == 1 and in_time[0].change is ChangeKind.CREATED:
+            (line,) = in_time
+            standing.append(LiveEvent(root, line, position(line), line.ended_at))
+            continue
         live = _standing(root, in_time)
         if live is not None:
             standing.append(live)

@@ -196,12 +196,22 @@ def groups(dice: Random, names: Names, is_first: bool, depth: int, is_listed: bo
     if is_listed or is_repeated:
         names.lists += [name for name in names.singles if name not in earlier.singles]
         names.singles = list(earlier.singles)
+    if depth:
+        _limit_forks(step, inner)
     inner[0].pop("optional", None)
     if chance(dice, 4) and len(inner) > 1:
         inner.insert(1, absences(dice, names_of(inner[:1]), names_of(inner[1:])))
     if chance(dice, 4):
         step["within"] = f"{lengths(dice, 9)} of first" if is_first else windows(dice, earlier)
     return {"group": inner} | step
+
+
+def _limit_forks(group: dict[str, Any], inner: list[dict[str, Any]]) -> None:
+    """Keeps repetitions three deep from having more ways than a search by trying can go through."""
+    for step in (group, *inner):
+        step.pop("how", None)
+        if "times" in step:
+            step["times"] = 2 if step is group else "1..2"
 
 
 def names_of(steps: list[dict[str, Any]]) -> list[str]:

@@ -17,7 +17,7 @@ import pytest
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import ChangeKind, Control, ControlKind, HouseholdEvent, LifeEvent, Mark
-from processors.offers.model import OfferState, Reason, SituationMark
+from processors.offers.model import OfferRecord, OfferState, Reason, SituationMark
 from processors.rules.ledger import EMPTY, fold_all
 from processors.rules.lines import Replay
 from processors.rules.model import Subject
@@ -247,6 +247,24 @@ def test_stages_come_to_the_same_matches_as_a_replay_of_the_lines(
     replayed += replay.advance(end)
     assert len(standing(told)) > 10, "too little happens to prove anything"
     assert standing(told) == standing(replayed)
+
+
+def test_offers_do_not_depend_on_when_households_hear_of_time(
+    new_platform: Callable[..., Platform], life: list[Record]
+) -> None:
+    """Time is passed on by the chunk, so decisions may come later or be taken back; plan acts in event time."""
+    platform = new_platform(*RULES)
+    dice, offers = random.Random(11), list[list[OfferRecord]]()
+    for at in ([0, len(life)], [0, *sorted(dice.sample(range(1, len(life)), 40)), len(life)], range(len(life) + 1)):
+        said = [out for out in decide(platform, life, at) if out.topic == topics.SITUATIONS]
+        records = [Record(out.topic, 0, n, 0, out.key, out.value) for n, out in enumerate(said)]
+        values = [
+            platform.codec.decode(out.value) for out in new_task(platform, "plan", Position(0, "")).process(records)
+        ]
+        made = [each for each in values if isinstance(each, OfferRecord) and each.reason is not Reason.RETRACTED]
+        offers.append(sorted(made, key=lambda each: (each.offer, each.version, each.cause)))
+    assert len(offers[0]) > 10
+    assert offers[0] == offers[1] == offers[2]
 
 
 def test_a_task_opened_on_the_log_says_nothing_again_and_goes_on_as_the_other(

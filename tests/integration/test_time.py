@@ -251,11 +251,11 @@ def test_chunking_anywhere_gives_the_same_output(
     dice = random.Random(11)
     outputs = []
     for at in ([0, len(life)], cuts(dice, len(life)), range(len(life) + 1)):
-        told = decide(platform, life, at)
-        outputs.append(news(platform, told))
+        outputs.append(news(platform, process(new_task(platform, "correlate", Position(0, "")), life, at)))
     assert sum(out.topic == topics.DECISIONS for out in outputs[0]) > 40, "too little happens to prove anything"
-    assert outputs[0] == outputs[1] == outputs[2], "what is decided depends on how the input is cut"
+    assert outputs[0] == outputs[1] == outputs[2], "correlate's output depends on how its input is cut"
 
+    told = decide(platform, life, range(len(life) + 1))
     situations = [
         Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(told) if out.topic == topics.SITUATIONS
     ]
