@@ -230,7 +230,8 @@ def lines_of_fact(timeline: Timeline, line_id: str) -> list[LifeEvent]:
     """All kept lines about the fact a line speaks of, in order; that line alone while its original is unknown."""
     if all(line.change is ChangeKind.CREATED for line in timeline.lines):
         return [line for line in timeline.lines if line.id == line_id]
-    return next(lines for lines in _facts(timeline.lines).values() if any(line.id == line_id for line in lines))
+    facts = _facts(timeline.lines).values()
+    return next((lines for lines in facts if any(line.id == line_id for line in lines)), [])
 
 
 def _is_same(known: LifeEvent, line: LifeEvent) -> bool:

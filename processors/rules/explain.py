@@ -10,7 +10,7 @@ from processors.rules.check import PLACEHOLDER
 from processors.rules.model import in_language
 from processors.rules.ruleset import RuleSet
 
-PERSON = "This person"
+PERSON, HOUSEHOLD = "This person", "This household"
 """What stands for `{person}`: an explanation never carries an identity."""
 
 
@@ -38,7 +38,8 @@ def explain(rules: RuleSet, decision: Decision, language: str = "") -> str:
 
     def fill(found: re.Match[str]) -> str:
         name, _, field = found[1].partition(".")
-        text = PERSON if name == "person" else _field(bound[name], field, rules) if name in bound else name
+        subject = HOUSEHOLD if decision.is_household else PERSON
+        text = subject if name == "person" else _field(bound[name], field, rules) if name in bound else name
         return text if found.start() == 0 else text[:1].lower() + text[1:]
 
     return PLACEHOLDER.sub(fill, in_language(rule.explain, language)).strip()
