@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from processors.events import LifeEvent
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.decide import Heard, Outcome, decide, judge_late
 from processors.rules.ledger import EMPTY as NOTHING_TOLD
 from processors.rules.model import Subject

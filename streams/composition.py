@@ -14,7 +14,7 @@ from pathlib import Path
 
 import infra
 from processors.civil_time import Calendar
-from processors.rules.check import Deployment as RuleDeployment
+from processors.rules.checking.check import Deployment as RuleDeployment
 from processors.rules.load import load as load_rules
 from processors.rules.model import Subject
 from processors.rules.ruleset import RuleSet

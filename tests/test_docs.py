@@ -18,13 +18,13 @@ import infra
 from processors.events import ChangeKind, ControlKind
 from processors.offers.actions import OutcomeCode
 from processors.offers.model import OfferState, Reason, Urgency
-from processors.rules.document import RULE_KEYS
 from processors.rules.examples import run_examples
 from processors.rules.lines import json_attributes
 from processors.rules.load import load as load_rules
-from processors.rules.member_text import COMBINATIONS
+from processors.rules.reading.document import RULE_KEYS
+from processors.rules.reading.member_text import COMBINATIONS
+from processors.rules.reading.step_text import STEP_KEYS
 from processors.rules.ruleset import RuleSet
-from processors.rules.step_text import STEP_KEYS
 from schemas.contract import Contract
 from schemas.deployment import Deployment
 from schemas.mapping import EVENT_OPTIONAL, EVENT_REQUIRED, PERSON_OPTIONAL, TOP_OPTIONAL, TOP_REQUIRED, VALUE_FIELDS

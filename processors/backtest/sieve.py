@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from processors.events import LifeEvent
 from processors.rules.conditions import AttributeDecoder, Fields, evaluate
-from processors.rules.model import ANY_TYPE, FIRST, PREVIOUS, AbsenceStep, CountStep, EventStep, Step, Window
-from processors.rules.plan import (
+from processors.rules.matching.plan import (
     FOREVER,
     AllPlan,
     Alternative,
@@ -26,6 +25,7 @@ from processors.rules.plan import (
     Plan,
     RepeatPlan,
 )
+from processors.rules.model import ANY_TYPE, FIRST, PREVIOUS, AbsenceStep, CountStep, EventStep, Step, Window
 from processors.rules.ruleset import RuleSet
 from processors.timeline import LiveEvent, position
 

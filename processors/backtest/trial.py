@@ -9,8 +9,8 @@ from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent
 from processors.rules.decide import Heard, decide
 from processors.rules.ledger import EMPTY
+from processors.rules.matching.plan import FOREVER
 from processors.rules.model import ANY_TYPE, Subject
-from processors.rules.plan import FOREVER
 from processors.rules.ruleset import RuleSet
 from processors.timeline import MOST_LINES, Timeline, apply, position, timeline_of
 

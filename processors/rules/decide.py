@@ -17,12 +17,12 @@ from processors.decisions import BoundEvent, Decision, DecisionKind
 from processors.events import ChangeKind, LifeEvent, derived_id
 from processors.rules.conditions import Fields
 from processors.rules.ledger import Ledger, fold_all
-from processors.rules.match import Candidate, Found, Opening, find
+from processors.rules.matching.match import Candidate, Found, Opening, find
+from processors.rules.matching.overlap import Judged, taken
+from processors.rules.matching.plan import FOREVER, Plan
+from processors.rules.matching.run import Wait
 from processors.rules.model import OnCorrection, Overlap, Report, ReportKind, Runs, Subject
-from processors.rules.overlap import Judged, taken
-from processors.rules.plan import FOREVER, Plan
 from processors.rules.ruleset import RuleSet
-from processors.rules.run import Wait
 from processors.timeline import LiveEvent, Position, Timeline, apply, is_late, root_of, trim
 from processors.timeline import find as find_line
 

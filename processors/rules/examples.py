@@ -8,8 +8,8 @@ from datetime import date
 
 from processors.civil_time import DAY_MS, local_date
 from processors.rules.lines import BadLine, Line, Replay, event_of, json_attributes
+from processors.rules.matching.plan import Plan
 from processors.rules.model import Example, Problem, Rule
-from processors.rules.plan import Plan
 from processors.rules.ruleset import RuleSet
 
 PERSON = "example"

@@ -6,7 +6,7 @@ import re
 
 from processors.civil_time import local_date
 from processors.decisions import BoundEvent, Decision
-from processors.rules.check import PLACEHOLDER
+from processors.rules.checking.check import PLACEHOLDER
 from processors.rules.model import in_language
 from processors.rules.ruleset import RuleSet
 

@@ -20,11 +20,11 @@ from processors.events import Attribute, ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.conditions import Fields
 from processors.rules.decide import Agenda, Heard, Outcome, decide, judge_late, owned
-from processors.rules.explanation import Known
 from processors.rules.households import at_home, shared
-from processors.rules.match import Candidate
+from processors.rules.matching.match import Candidate
+from processors.rules.matching.plan import Plan
 from processors.rules.model import Subject
-from processors.rules.plan import Plan
+from processors.rules.reasons.explanation import Known
 from processors.rules.ruleset import RuleSet
 
 Line = Mapping[str, object]

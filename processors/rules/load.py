@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.conditions import AttributeDecoder
 from processors.rules.examples import check_examples
 from processors.rules.model import Problem

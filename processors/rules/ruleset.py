@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from processors.civil_time import Calendar
-from processors.rules.check import Deployment, check
-from processors.rules.compiling import plan_of
+from processors.rules.checking.check import Deployment, check
 from processors.rules.conditions import AttributeDecoder
-from processors.rules.document import parse
+from processors.rules.matching.compiling import plan_of
+from processors.rules.matching.plan import Plan
 from processors.rules.model import ANY_TYPE, Problem, Rule, Subject
-from processors.rules.plan import Plan
+from processors.rules.reading.document import parse
 
 __all__ = ["AttributeDecoder", "Deployment", "RuleSet"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from processors.backtest.counting import Counts
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.decide import Heard
 from schemas.history import LeftOut
 from streams.backtest.job import Decided, Job, Sorted, Worker

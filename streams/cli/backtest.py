@@ -18,7 +18,7 @@ from processors.backtest.findings import TeamPlan, most_remembered
 from processors.backtest.report import Asked, Read, Report, day_of, document, report
 from processors.backtest.trial import on_trial
 from processors.disclosure.policy import DisclosurePolicy
-from processors.rules.check import Deployment as RuleDeployment
+from processors.rules.checking.check import Deployment as RuleDeployment
 from processors.rules.load import load
 from schemas.attributes import decode_attributes
 from schemas.deployment import Deployment

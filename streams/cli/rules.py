@@ -16,8 +16,8 @@ from ruamel.yaml.error import YAMLError
 import processors.rules
 from processors.civil_time import Calendar, Duration, parse_duration, parse_instant
 from processors.events import EventType
-from processors.rules.check import Deployment as RuleDeployment
-from processors.rules.check import warnings
+from processors.rules.checking.check import Deployment as RuleDeployment
+from processors.rules.checking.check import warnings
 from processors.rules.examples import Result, run_examples, says
 from processors.rules.lines import BadLine, Line, json_attributes, run
 from processors.rules.load import load

@@ -12,20 +12,20 @@ import typer
 
 import processors.rules
 from processors.decisions import Decision
-from processors.rules.explanation import Known, as_data
 from processors.rules.lines import BadLine, Line, Replay, feed, json_attributes, moment_of
 from processors.rules.load import load
 from processors.rules.model import Subject
+from processors.rules.reasons.explanation import Known, as_data
+from processors.rules.reasons.saying import say
+from processors.rules.reasons.why import why
+from processors.rules.reasons.wording import Words, read_words
 from processors.rules.ruleset import RuleSet
-from processors.rules.saying import say
-from processors.rules.why import why
-from processors.rules.wording import Words, read_words
 from schemas.deployment import Deployment
 from streams.cli.contracts import DeploymentOption
 from streams.cli.rules import AsJson, Catalogue, end_of, opened, parsed, place_of, sources_of, usable
 from streams.errors import UserError, WrongUse
 
-TEXTS = Path(processors.rules.__path__[0]) / "texts"
+TEXTS = Path(processors.rules.__path__[0]) / "reasons" / "texts"
 MOST_LISTED = 10
 
 

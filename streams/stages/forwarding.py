@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from processors.events import HouseholdEvent, LifeEvent, Mark, derived_id
 from processors.rules.decide import Heard
 from processors.rules.households import shared
+from processors.rules.matching.plan import Plan
 from processors.rules.model import ANY_TYPE
-from processors.rules.plan import Plan
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Timeline, find
 from schemas.codec import Codec

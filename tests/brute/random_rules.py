@@ -196,7 +196,7 @@ def groups(dice: Random, names: Names, is_first: bool, depth: int, is_listed: bo
     if is_listed or is_repeated:
         names.lists += [name for name in names.singles if name not in earlier.singles]
         names.singles = list(earlier.singles)
-    if depth:
+    if depth or any("group" in one for one in inner):
         _limit_forks(step, inner)
     inner[0].pop("optional", None)
     if chance(dice, 4) and len(inner) > 1:
@@ -207,11 +207,11 @@ def groups(dice: Random, names: Names, is_first: bool, depth: int, is_listed: bo
 
 
 def _limit_forks(group: dict[str, Any], inner: list[dict[str, Any]]) -> None:
-    """Keeps repetitions three deep from having more ways than a search by trying can go through."""
+    """Keeps repetitions in one another from having more ways than a search by trying can go through."""
     for step in (group, *inner):
         step.pop("how", None)
         if "times" in step:
-            step["times"] = 2 if step is group else "1..2"
+            step["times"] = 2 if "group" in step else "1..2"
 
 
 def names_of(steps: list[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.lines import json_attributes, run
 from processors.rules.ruleset import RuleSet
 

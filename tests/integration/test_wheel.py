@@ -43,7 +43,7 @@ def test_the_files_read_at_run_time_are_inside(wheel: Path) -> None:
         ("infra/", ""),
         ("schemas/internal/", ".avsc"),
         ("processors/rules/library/", ".yaml"),
-        ("processors/rules/texts/", ".yaml"),
+        ("processors/rules/reasons/texts/", ".yaml"),
         ("processors/rules/", "rule.schema.json"),
         ("sinks/", "/env.py"),
     ):

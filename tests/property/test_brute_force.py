@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.civil_time import Calendar
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.lines import json_attributes, run
 from processors.rules.ruleset import RuleSet
 from tests.brute.events import Event

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from processors.civil_time import DAY_MS, Calendar
 from processors.events import ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.decide import Heard, decide
 from processors.rules.lines import json_attributes
 from processors.rules.ruleset import RuleSet

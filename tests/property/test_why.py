@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 
 import processors.rules
 from processors.decisions import Decision
-from processors.rules.explanation import Explanation, Status, as_data
 from processors.rules.lines import Replay, feed, json_attributes
 from processors.rules.model import Subject
+from processors.rules.reasons.explanation import Explanation, Status, as_data
+from processors.rules.reasons.saying import say
+from processors.rules.reasons.why import why
+from processors.rules.reasons.wording import Words, read_words
 from processors.rules.ruleset import RuleSet
-from processors.rules.saying import say
-from processors.rules.why import why
-from processors.rules.wording import Words, read_words
 from tests.brute.strategies import DAY_MS, Case, cases
 from tests.property.test_brute_force import DEPLOYMENT, LATE, instant, line
 
@@ -32,7 +32,7 @@ CASES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 PERSON = (Subject.PERSON, "p")
-TEXTS = Path(processors.rules.__path__[0]) / "texts"
+TEXTS = Path(processors.rules.__path__[0]) / "reasons" / "texts"
 
 
 @cache

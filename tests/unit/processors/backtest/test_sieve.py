@@ -9,7 +9,7 @@ from processors.backtest.sieve import Sieves
 from processors.backtest.trial import on_trial
 from processors.civil_time import DAY_MS
 from processors.events import ChangeKind, LifeEvent
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.ruleset import RuleSet
 from schemas.attributes import decode_attributes, encode_attributes
 from streams.backtest.subjects import lines_of, rows_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 
 from processors.civil_time import Calendar
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.lines import json_attributes, run
 from processors.rules.ruleset import RuleSet
 

@@ -8,13 +8,13 @@ from processors.civil_time import DAY_MS, Calendar
 from processors.decisions import DecisionKind
 from processors.events import ChangeKind, EventType, LifeEvent
 from processors.rules import ledger as ledgers
-from processors.rules.check import Deployment
-from processors.rules.compiling import plan_of
+from processors.rules.checking.check import Deployment
 from processors.rules.decide import Heard, Outcome, decide, judge_late, settle
-from processors.rules.document import parse
 from processors.rules.explain import explain, title
 from processors.rules.lines import json_attributes
+from processors.rules.matching.compiling import plan_of
 from processors.rules.model import Rule
+from processors.rules.reading.document import parse
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, Timeline, apply
 
@@ -208,7 +208,7 @@ def test_an_absence_that_looks_back_waits_for_a_feed_not_heard_of_yet() -> None:
     waiting = decide(rules, full, ledgers.EMPTY, Heard({"k.a": DUE}, {"k.a": 0}), 40 * DAY_MS)
     assert waiting.decisions == ()
     assert waiting.wake_at is not None
-    feeds = {feed: 60 * DAY_MS for feed in ("k.a", "k.b", "l.b")}
+    feeds = dict.fromkeys(("k.a", "k.b", "l.b"), 60 * DAY_MS)
     late_began = decide(rules, full, ledgers.EMPTY, Heard(feeds, {**feeds, "k.a": 0}), 60 * DAY_MS, waiting.agenda)
     assert late_began.decisions == ()
     known = decide(rules, full, ledgers.EMPTY, Heard(feeds, dict.fromkeys(feeds, 0)), 60 * DAY_MS, waiting.agenda)

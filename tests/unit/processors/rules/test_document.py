@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import processors.rules
 from processors.civil_time import Duration, Unit
-from processors.rules.document import parse
 from processors.rules.model import (
     AbsenceStep,
     CountStep,
@@ -36,6 +35,7 @@ from processors.rules.model import (
     Where,
     Window,
 )
+from processors.rules.reading.document import parse
 
 LIBRARY = Path(processors.rules.__path__[0]) / "library"
 GOLDEN = Path(__file__).parents[3] / "golden"

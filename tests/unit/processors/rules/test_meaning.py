@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processors.civil_time import DAY_MS, Calendar
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
 from processors.rules.lines import json_attributes, run
 from processors.rules.ruleset import RuleSet
 from tests.unit.processors.rules.stories import decided, events, rules, standing

@@ -8,7 +8,7 @@ import pytest
 
 from processors.civil_time import Duration, Unit
 from processors.events import EventType
-from processors.rules.check import Deployment, warnings
+from processors.rules.checking.check import Deployment, warnings
 from processors.rules.lines import json_attributes
 from processors.rules.load import load
 from processors.rules.ruleset import RuleSet

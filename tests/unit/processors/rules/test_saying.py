@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 import processors.rules
 from processors.civil_time import Duration, Unit
-from processors.rules import saying, wording
-from processors.rules.saying import MOST_RUNS, say
+from processors.rules.reasons import saying, wording
+from processors.rules.reasons.saying import MOST_RUNS, say
 from tests.unit.processors.rules.why_stories import TEXTS, at, explained, said, words
 
 CATALOGUES = {path.stem: YAML(typ="safe", pure=True).load(path) for path in sorted(TEXTS.glob("*.yaml"))}
@@ -98,7 +98,7 @@ def test_of_many_runs_the_newest_are_told_and_all_that_stand() -> None:
 
 def test_no_text_of_an_explanation_is_in_the_code() -> None:
     """What is said is a phrase of the catalogue: the code holds no sentence besides its docstrings."""
-    package = Path(processors.rules.__path__[0])
+    package = Path(processors.rules.__path__[0]) / "reasons"
     for name in ("saying.py", "wording.py"):
         tree = ast.parse((package / name).read_text())
         docs = {

@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 import processors.rules
-from processors.rules.document import OFFER_KEYS, RULE_KEYS, parse
-from processors.rules.example_text import EXAMPLE_KEYS
-from processors.rules.member_text import COMBINATIONS, MEMBER_KEYS, SILENCE_KEYS
 from processors.rules.model import Rule
-from processors.rules.schema import RULE_WORDS, STEP_WORDS, schema, text
-from processors.rules.step_text import KINDS, STEP_KEYS
+from processors.rules.reading.document import OFFER_KEYS, RULE_KEYS, parse
+from processors.rules.reading.example_text import EXAMPLE_KEYS
+from processors.rules.reading.member_text import COMBINATIONS, MEMBER_KEYS, SILENCE_KEYS
+from processors.rules.reading.schema import RULE_WORDS, STEP_WORDS, schema, text
+from processors.rules.reading.step_text import KINDS, STEP_KEYS
 from tests.unit.processors.rules.test_document import FORM, GOLDEN, LIBRARY, WHOLE
 
 PUBLISHED = Path(processors.rules.__path__[0]) / "rule.schema.json"
@@ -64,7 +64,7 @@ def faults(rule: str) -> list[str]:
 
 
 def test_the_published_file_is_what_the_keywords_give() -> None:
-    told = "write it anew as the docstring of processors/rules/schema.py says"
+    told = "write it anew as the docstring of processors/rules/reading/schema.py says"
     assert PUBLISHED.read_text(encoding="utf-8") == text(), told
     Draft202012Validator.check_schema(schema())
 

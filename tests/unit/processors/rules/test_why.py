@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from processors.civil_time import DAY_MS
 from processors.events import EventType
-from processors.rules.check import Deployment
-from processors.rules.compiling import plan_of
+from processors.rules.checking.check import Deployment
 from processors.rules.decide import Heard
-from processors.rules.explanation import Known, Pending, RunReport, Status, as_data
 from processors.rules.ledger import Ledger
 from processors.rules.lines import event_of, json_attributes
+from processors.rules.matching.compiling import plan_of
 from processors.rules.model import Subject
+from processors.rules.reasons.explanation import Known, Pending, RunReport, Status, as_data
+from processors.rules.reasons.why import why
 from processors.rules.ruleset import RuleSet
-from processors.rules.why import why
 from processors.timeline import EMPTY, apply
 from tests.unit.processors.rules.stories import CALENDAR
 from tests.unit.processors.rules.why_stories import DEPLOYMENT, at, explained, lines_of, rules_of, runs_of

@@ -10,18 +10,18 @@ from textwrap import dedent, indent
 import processors.rules
 from processors.civil_time import parse_instant
 from processors.decisions import Decision
-from processors.rules.check import Deployment
-from processors.rules.explanation import Explanation, RunReport
+from processors.rules.checking.check import Deployment
 from processors.rules.lines import Replay, feed, json_attributes
 from processors.rules.model import Subject
+from processors.rules.reasons.explanation import Explanation, RunReport
+from processors.rules.reasons.saying import say
+from processors.rules.reasons.why import why
+from processors.rules.reasons.wording import Words, read_words
 from processors.rules.ruleset import RuleSet
-from processors.rules.saying import say
-from processors.rules.why import why
-from processors.rules.wording import Words, read_words
 from tests.unit.processors.rules.stories import CALENDAR, events
 
 DEPLOYMENT = Deployment(calendar=CALENDAR)
-TEXTS = Path(processors.rules.__path__[0]) / "texts"
+TEXTS = Path(processors.rules.__path__[0]) / "reasons" / "texts"
 TITLES = {
     "en": {"a": "Job lost", "b": "Rent arrears", "c": "Benefit claimed", "d": "Notice served"},
     "nl": {"a": "Werk verloren", "b": "Huurachterstand", "c": "Uitkering gevraagd", "d": "Aanzegging betekend"},

@@ -3,7 +3,7 @@
 Built from the keywords the parser knows, so that the two cannot differ in them. It describes form
 only; names, types and what goes with what in one step is said by `headwater rules check`.
 
-To write the file anew: `python -c "from processors.rules.schema import text; print(text(), end='')"`.
+To write the file anew: `python -c "from processors.rules.reading.schema import text; print(text(), end='')"`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from processors.rules.document import ALSO_REQUIRED, ALWAYS_REQUIRED, OFFER_KEYS, RULE_KEYS, URGENCIES
-from processors.rules.example_text import EXAMPLE_KEYS
-from processors.rules.member_text import COMBINATIONS, MEMBER_KEYS, SILENCE_KEYS
 from processors.rules.model import How, OnCorrection, Overlap, Runs, Subject
-from processors.rules.repetition_text import MOST_TIMES
-from processors.rules.step_text import DISTINCT, KINDS
+from processors.rules.reading.document import ALSO_REQUIRED, ALWAYS_REQUIRED, OFFER_KEYS, RULE_KEYS, URGENCIES
+from processors.rules.reading.example_text import EXAMPLE_KEYS
+from processors.rules.reading.member_text import COMBINATIONS, MEMBER_KEYS, SILENCE_KEYS
+from processors.rules.reading.repetition_text import MOST_TIMES
+from processors.rules.reading.step_text import DISTINCT, KINDS
 
 Schema = Mapping[str, object]
 

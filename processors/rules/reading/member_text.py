@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ruamel.yaml.comments import CommentedMap
 
 from processors.rules.model import Member, Silence, Where
-from processors.rules.reader import Reader, line_of
-from processors.rules.span_text import read_for
+from processors.rules.reading.reader import Reader, line_of
+from processors.rules.reading.span_text import read_for
 
 MEMBER_KEYS = ("type", "as", "where")
 """Keywords of a member."""

@@ -8,6 +8,7 @@ from itertools import islice, product
 
 from processors.civil_time import Calendar
 from processors.events import Attribute, EventType, LifeEvent
+from processors.rules.checking.scope import Name, Placed, Scope, placed
 from processors.rules.conditions import (
     ATTRIBUTES,
     BEFORE,
@@ -34,7 +35,6 @@ from processors.rules.model import (
     Rule,
     Where,
 )
-from processors.rules.scope import Name, Placed, Scope, placed
 from processors.timeline import LiveEvent, position
 
 _VALUES: Sequence[Mapping[str, Attribute]] = (

@@ -11,10 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from processors.decisions import BoundEvent, Decision, DecisionKind
-from processors.rules.attempts import fact, leaf, refusals
+from processors.rules.checking.limits import durations
 from processors.rules.conditions import Fields
 from processors.rules.decide import decide
-from processors.rules.explanation import (
+from processors.rules.matching.match import Candidate, find, way_of
+from processors.rules.matching.plan import CountPlan, Plan
+from processors.rules.matching.run import Attempt, Ends, Rejection, Run, State
+from processors.rules.matching.view import visible
+from processors.rules.model import ANY_TYPE, Runs, name_of
+from processors.rules.reasons.attempts import fact, leaf, refusals
+from processors.rules.reasons.explanation import (
     BoundStep,
     Explanation,
     Fact,
@@ -26,14 +32,8 @@ from processors.rules.explanation import (
     Withdrawal,
     moment,
 )
-from processors.rules.inquiry import Inquiry
-from processors.rules.limits import durations
-from processors.rules.match import Candidate, find, way_of
-from processors.rules.model import ANY_TYPE, Runs, name_of
-from processors.rules.plan import CountPlan, Plan
+from processors.rules.reasons.inquiry import Inquiry
 from processors.rules.ruleset import RuleSet
-from processors.rules.run import Attempt, Ends, Rejection, Run, State
-from processors.rules.view import visible
 from processors.timeline import LiveEvent, is_late
 
 __all__ = ["Known", "why"]

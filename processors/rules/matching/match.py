@@ -12,15 +12,24 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from processors.events import derived_id
-from processors.rules import absences
-from processors.rules.absences import Contradiction, Lookback
 from processors.rules.conditions import Fields
+from processors.rules.matching import absences
+from processors.rules.matching.absences import Contradiction, Lookback
+from processors.rules.matching.plan import (
+    AbsencePlan,
+    AllPlan,
+    CountPlan,
+    GroupPlan,
+    NodePlan,
+    OnePlan,
+    Plan,
+    RepeatPlan,
+)
+from processors.rules.matching.repetition import Repeat
+from processors.rules.matching.run import Ends, Mark, Run, State, Wait, Way
+from processors.rules.matching.search import Absence, All, Count, Group, Node, One, OneOrSilence, way
+from processors.rules.matching.view import visible
 from processors.rules.model import Runs
-from processors.rules.plan import AbsencePlan, AllPlan, CountPlan, GroupPlan, NodePlan, OnePlan, Plan, RepeatPlan
-from processors.rules.repetition import Repeat
-from processors.rules.run import Ends, Mark, Run, State, Wait, Way
-from processors.rules.search import Absence, All, Count, Group, Node, One, OneOrSilence, way
-from processors.rules.view import visible
 from processors.timeline import LiveEvent, Position, Timeline
 
 _START = State(0)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from processors.civil_time import window_end
 from processors.rules.conditions import ENVELOPE, Fields
+from processors.rules.matching.plan import Plan
 from processors.rules.model import Repeats
-from processors.rules.plan import Plan
 from processors.timeline import LiveEvent, Timeline
 
 

@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from processors.civil_time import Duration
 from processors.rules.model import Window
-from processors.rules.reader import Reader, line_of
+from processors.rules.reading.reader import Reader, line_of
 
 _WINDOW = re.compile(r"(?P<duration>.+?)\s+of\s+(?P<name>\S+)")
 _FOR = re.compile(r"(?P<duration>.+?)\s+(?P<side>after|before)\s+(?P<name>\S+)")

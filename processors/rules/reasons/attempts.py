@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from processors.rules.compiling import sources
 from processors.rules.conditions import ATTRIBUTES, ENVELOPE, Fields, shown_path
-from processors.rules.explanation import BoundStep, Fact, Read, Refusal, Sought, moment
 from processors.rules.expressions import FIRST_OF, LAST_OF, PLACES, Path
+from processors.rules.matching.compiling import sources
+from processors.rules.matching.plan import AbsencePlan, AllPlan, CountPlan, GroupPlan, NodePlan, OnePlan, RepeatPlan
+from processors.rules.matching.run import CLOSED, Attempt, Bound, Rejection, Run, State, Tight, Wait, waiting
 from processors.rules.model import GroupStep, Step, walk
-from processors.rules.plan import AbsencePlan, AllPlan, CountPlan, GroupPlan, NodePlan, OnePlan, RepeatPlan
-from processors.rules.run import CLOSED, Attempt, Bound, Rejection, Run, State, Tight, Wait, waiting
+from processors.rules.reasons.explanation import BoundStep, Fact, Read, Refusal, Sought, moment
 from processors.timeline import LiveEvent
 
 Leaf = OnePlan | AllPlan | CountPlan

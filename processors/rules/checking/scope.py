@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from processors.rules.conditions import ENVELOPE, FUNCTIONS
-from processors.rules.document import RESERVED_NAMES
 from processors.rules.model import (
     FIRST,
     NEXT_EVENT,
@@ -21,6 +20,7 @@ from processors.rules.model import (
     Step,
     walk,
 )
+from processors.rules.reading.document import RESERVED_NAMES
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 

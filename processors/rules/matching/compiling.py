@@ -12,9 +12,26 @@ from datetime import date, timedelta
 
 from processors.civil_time import Calendar, day_start
 from processors.events import EventType
-from processors.rules.check import Deployment
+from processors.rules.checking.check import Deployment
+from processors.rules.checking.limits import span_ms, step_ms
+from processors.rules.checking.scope import own_names
 from processors.rules.conditions import BEFORE, Condition, compile_condition
-from processors.rules.limits import span_ms, step_ms
+from processors.rules.matching.plan import (
+    FOREVER,
+    AbsencePlan,
+    AllPlan,
+    Alternative,
+    Choice,
+    CountPlan,
+    GroupPlan,
+    Guard,
+    NodePlan,
+    OnePlan,
+    Plan,
+    RepeatPlan,
+    SilencePlan,
+    Source,
+)
 from processors.rules.model import (
     ANY_TYPE,
     NEXT_EVENT,
@@ -34,23 +51,6 @@ from processors.rules.model import (
     name_of,
     walk,
 )
-from processors.rules.plan import (
-    FOREVER,
-    AbsencePlan,
-    AllPlan,
-    Alternative,
-    Choice,
-    CountPlan,
-    GroupPlan,
-    Guard,
-    NodePlan,
-    OnePlan,
-    Plan,
-    RepeatPlan,
-    SilencePlan,
-    Source,
-)
-from processors.rules.scope import own_names
 from processors.timeline import lateness_of
 
 

@@ -12,9 +12,10 @@ from itertools import combinations
 
 from processors.civil_time import Calendar
 from processors.events import EventType
-from processors.rules.condition_types import check_conditions
+from processors.rules.checking.condition_types import check_conditions
+from processors.rules.checking.limits import check_limits, check_size
+from processors.rules.checking.scope import check_names, names_at_the_end
 from processors.rules.conditions import ENVELOPE
-from processors.rules.limits import check_limits, check_size
 from processors.rules.model import (
     ANY_TYPE,
     AbsenceStep,
@@ -27,7 +28,6 @@ from processors.rules.model import (
     Runs,
     walk,
 )
-from processors.rules.scope import check_names, names_at_the_end
 
 EXPLAINED = ("occurred_at", "recorded_at", "type", "agency")
 """Fields of a bound event an explanation may name: a decision carries no attributes."""

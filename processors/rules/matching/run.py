@@ -13,8 +13,8 @@ from typing import NamedTuple, Protocol
 
 from processors.civil_time import Duration, window_of
 from processors.rules.conditions import BEFORE, Condition, Fields, Names, Verdict, evaluate
+from processors.rules.matching.plan import FOREVER, AbsencePlan, Alternative, Choice, Guard, Plan, Source
 from processors.rules.model import FIRST, PREVIOUS, Window
-from processors.rules.plan import FOREVER, AbsencePlan, Alternative, Choice, Guard, Plan, Source
 from processors.timeline import LiveEvent
 
 

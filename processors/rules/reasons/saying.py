@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from processors.rules.explanation import (
+from processors.rules.model import Subject, in_language
+from processors.rules.reasons.explanation import (
     Explanation,
     Fact,
     Other,
@@ -18,8 +19,7 @@ from processors.rules.explanation import (
     VersionReport,
     Withdrawal,
 )
-from processors.rules.model import Subject, in_language
-from processors.rules.wording import Words
+from processors.rules.reasons.wording import Words
 
 MOST_RUNS = 10
 """Runs told one by one; of more, the newest and all that stand."""

@@ -12,7 +12,6 @@ from datetime import date
 from ruamel.yaml.comments import CommentedMap
 
 from processors.civil_time import Duration, Unit
-from processors.rules.example_text import read_examples
 from processors.rules.model import (
     FIRST,
     PREVIOUS,
@@ -31,8 +30,9 @@ from processors.rules.model import (
     Valid,
     walk,
 )
-from processors.rules.reader import Reader, line_of
-from processors.rules.step_text import check_order, read_steps
+from processors.rules.reading.example_text import read_examples
+from processors.rules.reading.reader import Reader, line_of
+from processors.rules.reading.step_text import check_order, read_steps
 
 RULE_KEYS = (
     *("rule", "version", "title", "owner", "purpose", "valid", "per", "steps", "within", "runs", "report", "overlap"),

@@ -6,9 +6,9 @@ import re
 
 from ruamel.yaml.comments import CommentedMap
 
-from processors.rules.member_text import read_member
 from processors.rules.model import ONCE, How, Repetition
-from processors.rules.reader import Reader, line_of
+from processors.rules.reading.member_text import read_member
+from processors.rules.reading.reader import Reader, line_of
 
 REPETITION_KEYS = ("times", "how", "stop_at", "max_gap", "unbroken")
 """Keywords that repeat a step."""

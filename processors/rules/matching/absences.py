@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from processors.civil_time import Duration, deadline, window_end, window_start
+from processors.rules.matching.plan import FOREVER, AbsencePlan
+from processors.rules.matching.run import Bound, Mark, Run, State, Trail, Wait
 from processors.rules.model import FIRST, PREVIOUS, AbsenceStep
-from processors.rules.plan import FOREVER, AbsencePlan
-from processors.rules.run import Bound, Mark, Run, State, Trail, Wait
 from processors.timeline import LiveEvent, Position
 
 

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from processors.rules.matching.plan import RepeatPlan
+from processors.rules.matching.run import (
+    DONE,
+    FAILED,
+    Ends,
+    Limit,
+    Run,
+    State,
+    Tight,
+    Wait,
+    Way,
+    joined,
+    waiting,
+    with_waits,
+)
+from processors.rules.matching.search import Group, Node
 from processors.rules.model import How
-from processors.rules.plan import RepeatPlan
-from processors.rules.run import DONE, FAILED, Ends, Limit, Run, State, Tight, Wait, Way, joined, waiting, with_waits
-from processors.rules.search import Group, Node
 from processors.timeline import LiveEvent
 
 MOST_GROUP_ROUNDS = 50

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from processors.rules.match import Candidate, Found, Opening
+from processors.rules.matching.match import Candidate, Found, Opening
+from processors.rules.matching.plan import FOREVER, Plan
 from processors.rules.model import Overlap
-from processors.rules.plan import FOREVER, Plan
 from processors.timeline import Position
 
 _BEFORE_ALL: Position = (-FOREVER, 0, 0, "")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from processors.rules.member_text import COMBINATIONS, Target, read_member, read_target, read_where
 from processors.rules.model import (
     NEXT_EVENT,
     ONCE,
@@ -22,9 +21,10 @@ from processors.rules.model import (
     Step,
     walk,
 )
-from processors.rules.reader import Reader, line_of
-from processors.rules.repetition_text import MOST_TIMES, REPETITION_KEYS, read_repetition
-from processors.rules.span_text import read_for, read_window
+from processors.rules.reading.member_text import COMBINATIONS, Target, read_member, read_target, read_where
+from processors.rules.reading.reader import Reader, line_of
+from processors.rules.reading.repetition_text import MOST_TIMES, REPETITION_KEYS, read_repetition
+from processors.rules.reading.span_text import read_for, read_window
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "when": ("as", "where", "within", *REPETITION_KEYS),

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from processors.civil_time import window_end
 from processors.decisions import DecisionKind
-from processors.rules.absences import Contradiction, conclude
-from processors.rules.attempts import bound_steps, fact, last_wait, refused, sought
 from processors.rules.conditions import Fields
 from processors.rules.decide import Claim, Family, suppresses
-from processors.rules.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status, moment
-from processors.rules.match import Candidate, Found
+from processors.rules.matching.absences import Contradiction, conclude
+from processors.rules.matching.match import Candidate, Found
+from processors.rules.matching.overlap import taken
+from processors.rules.matching.plan import AbsencePlan, Plan
+from processors.rules.matching.run import Attempt, Ends, Mark, Run, State, Wait
 from processors.rules.model import FIRST, NEXT_EVENT, PREVIOUS, ReportKind
-from processors.rules.overlap import taken
-from processors.rules.plan import AbsencePlan, Plan
-from processors.rules.run import Attempt, Ends, Mark, Run, State, Wait
+from processors.rules.reasons.attempts import bound_steps, fact, last_wait, refused, sought
+from processors.rules.reasons.explanation import Absent, FeedHeard, Known, Other, Pending, RunReport, Status, moment
 
 
 @dataclass

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from processors.rules.plan import AbsencePlan, AllPlan, Choice, CountPlan, GroupPlan, OnePlan
-from processors.rules.run import (
+from processors.rules.matching.plan import AbsencePlan, AllPlan, Choice, CountPlan, GroupPlan, OnePlan
+from processors.rules.matching.run import (
     DONE,
     FAILED,
     Bound,

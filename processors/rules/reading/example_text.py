@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from processors.rules.model import Example, ExampleEvent
-from processors.rules.reader import Reader, line_of
+from processors.rules.reading.reader import Reader, line_of
 
 EXAMPLE_KEYS = ("name", "events", "expect")
 """Keywords of an example; all three are needed."""

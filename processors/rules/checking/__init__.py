@@ -1,0 +1,1 @@
+"""What refuses or warns of a rule when it is loaded: names, types, conditions, limits, no harm."""

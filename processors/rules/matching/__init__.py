@@ -1,0 +1,1 @@
+"""Rules made ready, and the runs they find on a timeline."""

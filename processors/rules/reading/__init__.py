@@ -1,0 +1,1 @@
+"""From YAML text to a typed rule: form only, every fault with its line and remedy."""
