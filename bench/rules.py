@@ -21,7 +21,9 @@ from rich.table import Table
 
 from processors.events import LifeEvent
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard, Outcome, decide, judge_late
+from processors.rules.deciding.decide import Outcome, decide
+from processors.rules.deciding.heard import Heard
+from processors.rules.deciding.late import judge_late
 from processors.rules.ledger import EMPTY as NOTHING_TOLD
 from processors.rules.model import Subject
 from processors.rules.ruleset import RuleSet

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent
-from processors.rules.decide import Heard, decide
+from processors.rules.deciding.decide import decide
+from processors.rules.deciding.heard import Heard
 from processors.rules.ledger import EMPTY
 from processors.rules.matching.plan import FOREVER
 from processors.rules.model import ANY_TYPE, Subject

@@ -19,7 +19,10 @@ from processors.decisions import Decision
 from processors.events import Attribute, ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.conditions import Fields
-from processors.rules.decide import Agenda, Heard, Outcome, decide, judge_late, owned
+from processors.rules.deciding.decide import Agenda, Outcome, decide
+from processors.rules.deciding.family import owned
+from processors.rules.deciding.heard import Heard
+from processors.rules.deciding.late import judge_late
 from processors.rules.households import at_home, shared
 from processors.rules.matching.match import Candidate
 from processors.rules.matching.plan import Plan

@@ -19,7 +19,7 @@ from processors.backtest.sieve import Sieves
 from processors.backtest.trial import by_subject, crises_of, leads_of, on_trial, standing, types_of
 from processors.events import ChangeKind
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.model import Subject
 from processors.rules.ruleset import RuleSet
 from schemas.attributes import decode_attributes

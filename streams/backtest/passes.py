@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from processors.backtest.counting import Counts
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from schemas.history import LeftOut
 from streams.backtest.job import Decided, Job, Sorted, Worker
 from streams.backtest.sources import Piece

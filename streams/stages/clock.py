@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from processors.events import Mark
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 
 
 class MarkedClock:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from processors.events import Control, LifeEvent
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.households import at_home
 from processors.timeline import EMPTY, Timeline
 from streams import topics

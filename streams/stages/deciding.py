@@ -20,7 +20,8 @@ import structlog
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent, Mark
-from processors.rules.decide import Agenda, decide, judge_late
+from processors.rules.deciding.decide import Agenda, decide
+from processors.rules.deciding.late import judge_late
 from processors.rules.ledger import EMPTY, Ledger, fold
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from processors.events import HouseholdEvent, LifeEvent, Mark, derived_id
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.households import shared
 from processors.rules.matching.plan import Plan
 from processors.rules.model import ANY_TYPE

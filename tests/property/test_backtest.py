@@ -16,7 +16,7 @@ from processors.backtest.trial import on_trial, standing, whole_timeline
 from processors.civil_time import Calendar
 from processors.events import LifeEvent
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.lines import run as replay
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, apply

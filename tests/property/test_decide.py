@@ -15,7 +15,8 @@ from processors.civil_time import DAY_MS, Calendar
 from processors.events import ChangeKind, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard, decide
+from processors.rules.deciding.decide import decide
+from processors.rules.deciding.heard import Heard
 from processors.rules.lines import json_attributes
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, Timeline, apply

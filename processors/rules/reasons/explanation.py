@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from processors.civil_time import Calendar, Duration, format_instant
 from processors.decisions import Decision
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.ledger import Ledger
 from processors.rules.matching.plan import FOREVER
 from processors.rules.model import Subject

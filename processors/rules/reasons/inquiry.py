@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from processors.civil_time import window_end
 from processors.decisions import DecisionKind
 from processors.rules.conditions import Fields
-from processors.rules.decide import Claim, Family, suppresses
+from processors.rules.deciding.family import Claim, Family, suppresses
 from processors.rules.matching.absences import Contradiction, conclude
 from processors.rules.matching.match import Candidate, Found
 from processors.rules.matching.overlap import taken

@@ -13,7 +13,7 @@ from dataclasses import replace
 from processors.decisions import BoundEvent, Decision, DecisionKind
 from processors.rules.checking.limits import durations
 from processors.rules.conditions import Fields
-from processors.rules.decide import decide
+from processors.rules.deciding.decide import decide
 from processors.rules.matching.match import Candidate, find, way_of
 from processors.rules.matching.plan import CountPlan, Plan
 from processors.rules.matching.run import Attempt, Ends, Rejection, Run, State

@@ -9,7 +9,10 @@ from processors.decisions import DecisionKind
 from processors.events import ChangeKind, EventType, LifeEvent
 from processors.rules import ledger as ledgers
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard, Outcome, decide, judge_late, settle
+from processors.rules.deciding.decide import Outcome, decide
+from processors.rules.deciding.heard import Heard
+from processors.rules.deciding.late import judge_late
+from processors.rules.deciding.settling import settle
 from processors.rules.explain import explain, title
 from processors.rules.lines import json_attributes
 from processors.rules.matching.compiling import plan_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from processors.civil_time import DAY_MS
 from processors.events import EventType
 from processors.rules.checking.check import Deployment
-from processors.rules.decide import Heard
+from processors.rules.deciding.heard import Heard
 from processors.rules.ledger import Ledger
 from processors.rules.lines import event_of, json_attributes
 from processors.rules.matching.compiling import plan_of

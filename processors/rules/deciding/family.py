@@ -1,89 +1,25 @@
-"""From a timeline and what was told before to decisions: the platform's central pure function.
+"""All versions of one rule over one timeline: what should stand, against what was told.
 
-Every rule is matched anew from the timeline, what should stand is compared with the ledger, and
-the differences are the decisions. So a late, corrected or annulled event needs no code of its own.
-No I/O, no clock (`now` and `heard` are data), no randomness.
+Knows nothing of other rules, of when to look again at them, nor of what comes too late.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
-from processors.civil_time import Calendar, format_instant, window_end
+from processors.civil_time import Calendar, window_end
 from processors.decisions import BoundEvent, Decision, DecisionKind
-from processors.events import ChangeKind, LifeEvent, derived_id
+from processors.events import ChangeKind
 from processors.rules.conditions import Fields
-from processors.rules.ledger import Ledger, fold_all
+from processors.rules.deciding.heard import Heard
+from processors.rules.ledger import Ledger
 from processors.rules.matching.match import Candidate, Found, Opening, find
-from processors.rules.matching.overlap import Judged, taken
-from processors.rules.matching.plan import FOREVER, Plan
+from processors.rules.matching.overlap import taken
+from processors.rules.matching.plan import Plan
 from processors.rules.matching.run import Wait
-from processors.rules.model import OnCorrection, Overlap, Report, ReportKind, Runs, Subject
-from processors.rules.ruleset import RuleSet
-from processors.timeline import LiveEvent, Position, Timeline, apply, is_late, root_of, trim
-from processors.timeline import find as find_line
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Up to when feeds were heard.
-
-    Attributes:
-        feeds: feed -> ms, inclusive; a feed never heard is absent.
-        began: feed -> ms from which it is known at all (for absences that look back).
-        every: stands for feeds that `feeds` does not name, and for types that have none
-            (`headwater rules run`); None: those were never heard.
-        every_began: likewise for `began`; None: those are not known.
-    """
-
-    feeds: Mapping[str, int] = field(default_factory=dict)
-    began: Mapping[str, int] = field(default_factory=dict)
-    every: int | None = None
-    every_began: int | None = None
-
-    def is_past(self, feeds: Sequence[str], moment: int) -> bool:
-        """Whether all of these feeds were heard up to `moment`, ms, inclusive."""
-        if not feeds:
-            return self.every is None or self.every >= moment
-        return all((heard := self.feeds.get(feed, self.every)) is not None and heard >= moment for feed in feeds)
-
-    def is_known(self, feeds: Sequence[str], since: int) -> bool:
-        """Whether nothing says that one of these feeds began after `since`, ms; what was before is unknown.
-
-        A feed not heard of yet says nothing: an absence waits until it is heard.
-        """
-        if not feeds:
-            return self.every_began is not None and self.every_began <= since
-        return all((began := self.began.get(feed, self.every_began)) is None or began <= since for feed in feeds)
-
-
-Agenda = Mapping[str, int]
-"""Per rule, when to look again, ms; a rule that waits for nothing is not on it."""
-
-NO_AGENDA: Agenda = MappingProxyType({})
-
-
-class Outcome(NamedTuple):
-    """What `decide` found.
-
-    Attributes:
-        decisions: in order: rule by rule, what is withdrawn before what is matched.
-        ledger: after these decisions.
-        wake_at: when to look again, ms; None: not before something new is heard of the person.
-            In the past if it waits for a silent feed: look again when that is heard.
-        agenda: the same for each rule; give it back with the next call, and what it cannot concern
-            is not looked at.
-        condition_errors: conditions that could not be evaluated.
-    """
-
-    decisions: tuple[Decision, ...]
-    ledger: Ledger
-    wake_at: int | None
-    agenda: Agenda = NO_AGENDA
-    condition_errors: int = 0
+from processors.rules.model import OnCorrection, Report, ReportKind, Subject
+from processors.timeline import LiveEvent, Position, Timeline, root_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,85 +49,6 @@ class Verdicts:
     undecided: frozenset[str]
     displaced: frozenset[str]
     sure: tuple[Claim, ...]
-
-
-def decide(  # noqa: PLR0913, PLR0917 - the state, and what is new
-    rules: RuleSet,
-    timeline: Timeline,
-    ledger: Ledger,
-    heard: Heard,
-    now: int,
-    agenda: Agenda | None = None,
-    news: LifeEvent | None = None,
-) -> Outcome:
-    """Decides what holds for one person.
-
-    Args:
-        rules: the rule set.
-        timeline: of the person; may hold events later than `now`.
-        ledger: what was told so far.
-        heard: up to when each feed was heard.
-        now: the clock, ms.
-        agenda: of the outcome before this one; None: every rule is looked at.
-        news: with an agenda, the one line put on the timeline since; None: only the clock moved.
-
-    Returns:
-        New decisions, the ledger with them, and when to look again. Deciding again with that
-        ledger and the same inputs gives no decisions. With an agenda the decisions are the same,
-        found with less work.
-    """
-    kept: Agenda
-    if agenda is None or (news is not None and news.replaces is not None):
-        names, kept = _all_names(rules, timeline, ledger), {}
-    else:
-        names, kept = _concerned(rules, timeline, ledger, now, agenda, news)
-    if not names:
-        return Outcome((), ledger, min(kept.values()) if kept else None, kept)
-    kept = {name: wake_at for name, wake_at in kept.items() if name not in names}
-    fields = Fields(rules.decode, rules.calendar)
-    decisions: list[Decision] = []
-    for name in names:
-        family = Family(rules.plans[name], timeline, ledger, heard, now, fields)
-        if family.standing or family.found:
-            decisions.extend(family.decisions())
-            if family.wakes:
-                kept[name] = min(family.wakes)
-    after = fold_all(ledger, decisions) if decisions else ledger
-    return Outcome(tuple(decisions), after, min(kept.values()) if kept else None, kept, fields.errors)
-
-
-def _all_names(rules: RuleSet, timeline: Timeline, ledger: Ledger) -> Sequence[str]:
-    names = rules.possible(timeline.types)
-    if not ledger.standing:
-        return names
-    told = {decision.rule for decision in ledger.standing.values()}
-    return [name for name in rules.plans if name in told or name in names]
-
-
-def _concerned(  # noqa: PLR0913, PLR0917 - as `decide`
-    rules: RuleSet, timeline: Timeline, ledger: Ledger, now: int, agenda: Agenda, news: LifeEvent | None
-) -> tuple[Sequence[str], Agenda]:
-    """The rules to look at, and the agenda of the others.
-
-    Those whose time has come, and those that the new line can concern: they use its type and every
-    type they need is there, or a match of theirs stands. One of them that cannot be complete before
-    some time has passed after the line is only looked at then.
-    """
-    names = [name for name, wake_at in agenda.items() if wake_at <= now] if agenda else []
-    if news is None:
-        return names, agenda
-    if ledger.standing:
-        told = {decision.rule for decision in ledger.standing.values()}
-        names += [name for name in rules.touched(None, news.type) if name in told and name not in names]
-    for name in rules.touched(timeline.types, news.type):
-        earliest = news.occurred_at + rules.delay_ms[name]
-        if name in names:
-            continue
-        if earliest <= now or not rules.delay_ms[name]:  # the clock of all feeds may be behind this event
-            names.append(name)
-        elif earliest < agenda.get(name, FOREVER):
-            agenda = {**agenda, name: earliest}
-    return names, agenda
 
 
 class Family:
@@ -437,117 +294,3 @@ def _settled_claim(decision: Decision) -> Claim:
     place = (decision.opened_at, opening.recorded_at if opening else 0, 0, opening.id if opening else "")
     root = opening.root if opening else decision.match
     return Claim(decision.match, decision.version, root, decision.completed_at, place, Report(), True, None)
-
-
-def judge_late(rules: RuleSet, timeline: Timeline, line: LifeEvent) -> tuple[Decision, ...]:
-    """Late decisions on a line, one per rule that uses its type and accepts it no more.
-
-    Args:
-        rules: the rule set.
-        timeline: of the line's person, before the line is applied.
-        line: as it came; `line.heard` says up to when its feed had been heard.
-
-    Returns:
-        Decisions for review, each saying what the line would have changed. Empty for a line whose
-        id is known. Apply the line in any case: its id must stay known, a rule that accepts it
-        uses it, the others leave it out.
-    """
-    if line.replaces is None and line.heard - line.occurred_at <= rules.on_time_ms:
-        return ()
-    if line.id in timeline.forgotten or find_line(timeline, line.id) is not None:
-        return ()
-    by_id = {each.id: each for each in (*timeline.lines, line)}
-    decisions = []
-    for versions in rules.users(line.type):
-        plan = _version_at(versions, line.occurred_at)
-        if _is_late_for(plan, timeline, by_id, line):
-            decisions.append(_late(plan, timeline, line, rules))
-    return tuple(decisions)
-
-
-def _version_at(versions: tuple[Plan, ...], moment: int) -> Plan:
-    return next((plan for plan in versions if plan.valid_from <= moment < plan.valid_until), versions[-1])
-
-
-def _is_late_for(plan: Plan, timeline: Timeline, by_id: Mapping[str, LifeEvent], line: LifeEvent) -> bool:
-    if line.replaces is not None and line.replaces in timeline.forgotten:
-        return True
-    return is_late(by_id, line, plan.lateness)
-
-
-def _late(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet) -> Decision:
-    heard_up_to = format_instant(line.heard, plan.calendar)
-    reason = (
-        f"came when its feed had been heard up to {heard_up_to}, more than {plan.rule.late_accept} later; "
-        f"{_would_have(plan, timeline, line, rules)}"
-    )
-    return Decision(
-        kind=DecisionKind.LATE,
-        rule=plan.rule.name,
-        version=plan.rule.version,
-        match=derived_id(plan.rule.name, plan.rule.version, "late", line.id),
-        person=line.person,
-        household=line.household,
-        area=line.area,
-        at=max(line.heard, line.recorded_at),
-        completed_at=line.occurred_at,
-        opened_at=line.occurred_at,
-        known_at=line.recorded_at,
-        event=line.id,
-        reason=reason,
-    )
-
-
-def _would_have(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet) -> str:
-    """What the line would have changed in time, in plain words."""
-    in_time, _ = apply(timeline, replace(line, heard=0))
-    fields = Fields(rules.decode, rules.calendar)
-    now = max(line.heard, line.recorded_at)
-    before = {candidate.match for candidate in find(plan, timeline, fields, now).candidates}
-    after = {candidate.match for candidate in find(plan, in_time, fields, now).candidates}
-    made, unmade = len(after - before), len(before - after)
-    if not made and not unmade:
-        return "in time it would have changed nothing"
-    return f"in time it would have made {made} and undone {unmade} of this rule's matches"
-
-
-def settle(rules: RuleSet, timeline: Timeline, heard: Heard, now: int) -> Timeline:
-    """Trims a timeline to what the rules can still need.
-
-    Args:
-        rules: the rule set.
-        timeline: of a person.
-        heard: a feed never heard keeps everything.
-        now: the clock, ms.
-
-    Returns:
-        The timeline without what occurred longer ago than the longest horizon; per rule it
-        remembers where the next run may start.
-    """
-    moments = [heard.feeds.get(feed, heard.every) for feed in rules.feeds()]
-    if any(moment is None for moment in moments):
-        return timeline
-    cut = min([now, *(moment for moment in moments if moment is not None)]) - rules.horizon_ms
-    if not timeline.lines or timeline.lines[0].occurred_at >= cut:
-        return timeline
-    fields = Fields(rules.decode, rules.calendar)
-    resume = dict(timeline.resume)
-    for versions in rules.plans.values():
-        for plan in versions:
-            last = _last_settled(plan, timeline, cut, owned(plan, timeline, fields, heard, now))
-            if last is not None:
-                resume[plan.rule.key] = last
-    return trim(timeline._replace(resume=resume), cut)
-
-
-def _last_settled(plan: Plan, timeline: Timeline, cut: int, found: Found) -> Position | None:
-    """Position up to which runs of a rule are settled, opened before `cut`, ms."""
-    resume = timeline.resume.get(plan.rule.key)
-    opened = [candidate.first.at for candidate in found.candidates] + [each.first.at for each in found.openings]
-    if plan.rule.runs is Runs.FIRST_ONLY:
-        return resume or min((place for place in opened if place[0] < cut), default=None)
-    if plan.rule.overlap is Overlap.KEEP:
-        return resume
-    judged: Judged = taken(plan, found, lambda _: True, lambda _: False, resume)
-    over = [c.last.at for c, _ in judged if c.first.line.occurred_at < cut]
-    return max([*over, *([resume] if resume else [])], default=None)

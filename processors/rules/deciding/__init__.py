@@ -1,0 +1,1 @@
+"""From a timeline and what was told before to decisions."""
