@@ -136,6 +136,8 @@ def positive_steps(
         step = single_steps(dice, names, word, is_repeated=True) | repetitions(dice, earlier)
         if is_first:
             step.pop("optional", None)
+        if is_listed and step.get("how") == "each":
+            del step["how"]
     elif kind == "silence":
         return silences(dice, names)
     else:
@@ -182,7 +184,7 @@ def silences(dice: Random, names: Names) -> dict[str, Any]:
 
 def groups(dice: Random, names: Names, is_first: bool, depth: int, is_listed: bool) -> dict[str, Any]:
     """A group of one to three steps, the first of them not optional."""
-    is_repeated = chance(dice, 3) is False
+    is_repeated = not is_listed and not chance(dice, 3)
     earlier = names.copy()
     step: dict[str, Any] = repetitions(dice, earlier) if is_repeated else {}
     if not is_first and not is_repeated and dice.random() < 0.5:

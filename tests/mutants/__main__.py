@@ -19,7 +19,7 @@ from tests.mutants.explanations import SURVIVORS, explanations
 from tests.mutants.population import Mutant, population, sample
 from tests.mutants.report import faults, stale, survivors, table
 from tests.mutants.suite import MUTATED
-from tests.mutants.trials import Trial, clean_run, trials
+from tests.mutants.trials import Trial, Verdict, clean_run, trials
 
 ROOT = Path(__file__).parents[2]
 PROGRESS_EVERY = 20
@@ -64,7 +64,8 @@ def _try(arguments: argparse.Namespace) -> int:
     for number, trial in enumerate(trials(ROOT, drawn, clean, arguments.jobs), start=1):
         found.append(trial)
         if number % PROGRESS_EVERY == 0 or number == len(drawn):
-            _say(f"{number} of {len(drawn)} tried in {time.monotonic() - began:.0f} s")
+            survived = sum(each.verdict is Verdict.SURVIVED for each in found)
+            _say(f"{number} of {len(drawn)} tried in {time.monotonic() - began:.0f} s, {survived} survived")
     return _report(found, mutants)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from processors.civil_time import Duration, deadline, window_end, window_start
 from processors.rules.matching.plan import FOREVER, AbsencePlan
 from processors.rules.matching.run import Bound, Mark, Run, State, Trail, Wait
-from processors.rules.model import FIRST, PREVIOUS, AbsenceStep
+from processors.rules.model import FIRST, PREVIOUS
 from processors.timeline import LiveEvent, Position
 
 
@@ -124,7 +124,7 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
     if step.is_looking_back:
         return _looking_back(run, absence, state, passed)
     before = _anchor(PREVIOUS, passed, state.first)
-    span = None if before is None else _stretch(run, step, passed, state.first, before)
+    span = None if before is None else _stretch(run, absence, passed, state.first, before)
     if before is None or span is None:
         return []
     if step.until is None:
@@ -138,20 +138,31 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
     return [next_only] if step.duration is None else [span, next_only]
 
 
-def _stretch(run: Run, step: AbsenceStep, passed: Trail, first: LiveEvent | None, before: LiveEvent) -> _Span | None:
+def _stretch(
+    run: Run, absence: AbsencePlan, passed: Trail, first: LiveEvent | None, before: LiveEvent
+) -> _Span | None:
     """The span of `for: D after NAME`, empty without it; None if NAME was not bound."""
+    step = absence.step
     if step.duration is None:
         return _Span(before.at, -FOREVER, 0, None, 0, frozenset())
     anchor = _anchor(step.anchor, passed, first)
     if anchor is None:
         return None
     end, over = run.after(anchor, step.duration)
-    return _Span(anchor.at, -FOREVER, end, None, over, _roots(step.anchor, passed, first))
+    own = _roots(step.anchor, _in_round(passed, absence, step.anchor), first)
+    return _Span(anchor.at, -FOREVER, end, None, over, own)
 
 
 def _counts(run: Run, absence: AbsencePlan, event: LiveEvent) -> bool:
     """Whether an event can be the next one: seeking help brings no match about, but may be what is absent."""
     return event.line.type not in run.plan.never or event.line.type in absence.choice.by_type
+
+
+def _in_round(passed: Trail, absence: AbsencePlan, name: str | None) -> Trail:
+    """What was bound in the round the absence stands in, if its name was bound there; else all of it."""
+    before = max((place for place, e in enumerate(passed) if isinstance(e, Mark) and e.absence is absence), default=-1)
+    own = passed[before + 1 :]
+    return own if any(isinstance(e, Bound) and e.name == name for e in own) else passed
 
 
 def _behind(event: LiveEvent) -> Position:
@@ -165,9 +176,11 @@ def _until(run: Run, order: int, state: State, place: int, span: _Span) -> _Span
     If that step is missing it is the step after it; if there is none either, the end of the missing
     step's window.
     """
-    later = [e for e in state.trail[place:] if isinstance(e, Bound) and e.order >= order]
+    mark, behind = state.trail[place], state.trail[place + 1 :]
+    later = [e for e in behind if isinstance(e, Bound) and e.order >= order]
     if later:
-        roots = {e.event.root for e in later if e.order == later[0].order}
+        end = next((number for number, e in enumerate(behind) if isinstance(e, Mark) and e == mark), len(behind))
+        roots = {e.event.root for e in behind[:end] if isinstance(e, Bound) and e.order == later[0].order}
         return replace(span, until=later[0].event.at, own=span.own | roots)
     limit = run.limit(state, run.plan.windows[order], state.last)
     return replace(span, until=(limit.end, -FOREVER, 0, ""), over=max(span.over, limit.over))
@@ -176,6 +189,7 @@ def _until(run: Run, order: int, state: State, place: int, span: _Span) -> _Span
 def _looking_back(run: Run, absence: AbsencePlan, state: State, passed: Trail) -> list[_Span]:
     step = absence.step
     assert step.duration is not None
+    passed = _in_round(passed, absence, step.anchor)
     first = _first(step.anchor, passed, state.first)
     if first is None:
         return []

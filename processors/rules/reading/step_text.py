@@ -17,6 +17,7 @@ from processors.rules.model import (
     CountStep,
     EventStep,
     GroupStep,
+    How,
     Member,
     Step,
     walk,
@@ -120,6 +121,20 @@ def _check_group(group: GroupStep, reader: Reader) -> None:
     if all(isinstance(step, AbsenceStep) or step.is_optional for step in group.steps):
         remedy = "leave out `optional` in one of them; the group itself may be optional"
         reader.refuse(group.line, "a group cannot consist of optional steps alone", remedy)
+    if group.repetition.most != 1:
+        _check_rounds(group, reader)
+
+
+def _check_rounds(group: GroupStep, reader: Reader) -> None:
+    """All combinations inside a repetition are not in the language: their number grows without measure."""
+    for step in walk(group.steps):
+        if isinstance(step, GroupStep) and step.repetition.most != 1:
+            problem = "a group that repeats cannot stand in a group that repeats"
+            reader.refuse(step.line, problem, "repeat one of them, or write two rules")
+        forks = isinstance(step, EventStep) and (step.is_each or step.repetition.how is How.EACH)
+        if forks or (isinstance(step, GroupStep) and step.repetition.how is How.EACH):
+            problem = "`each` cannot stand in a group that repeats"
+            reader.refuse(step.line, problem, "put it behind the group, or let the group not repeat")
 
 
 def _check_first_window(step: Step, reader: Reader) -> None:

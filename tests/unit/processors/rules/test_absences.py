@@ -101,3 +101,15 @@ def test_an_absence_in_a_group_is_checked_in_each_round() -> None:
     """
     assert len(standing(body, ["01-01 a", "01-02 b", "01-03 c", "01-04 e", "01-05 b", "01-06 c"])) == 1
     assert standing(body, ["01-01 a", "01-02 b", "01-03 e", "01-04 c", "01-05 b", "01-06 c"]) == []
+
+
+def test_looking_back_in_a_group_counts_before_the_name_of_its_round() -> None:
+    body = """
+    within: 20 days
+    steps:
+      - {when: a, as: x}
+      - group: [{then: b, as: y}, {absent: e, for: 2 days before y}]
+        times: 2
+    """
+    assert len(standing(body, ["01-01 z", "01-05 a", "01-06 b", "01-09 b"])) == 1
+    assert standing(body, ["01-01 z", "01-05 a", "01-06 b", "01-08 e", "01-09 b"]) == []

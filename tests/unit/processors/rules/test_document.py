@@ -221,6 +221,17 @@ FORM = [
     ("  - at_least: 2 a\n    in_any: 3 days\n    optional: true\n", 4, "the first step of a rule cannot be optional"),
     ("  - group: [{when: a}]\n    optional: true\n", 4, "the first step of a rule cannot be optional"),
     ("  - when: a\n  - group: [{then: b, optional: true}]\n", 5, "a group cannot consist of optional steps alone"),
+    (
+        "  - group: [{when: a}, {group: [{then: b}], times: 2}]\n    times: 2\n",
+        4,
+        "a group that repeats cannot stand in",
+    ),
+    ("  - group: [{when: a}, {then: b, each: true}]\n    times: 2\n", 4, "`each` cannot stand in a group that repeats"),
+    (
+        "  - group: [{when: a, times: 2..3, how: each}]\n    times: 2\n",
+        4,
+        "`each` cannot stand in a group that repeats",
+    ),
     ("  - group: [{at_least: 2 a, in_any: 1 day, optional: true}, {then: b}]\n", 4, "first step of a rule cannot be"),
     ("  - when: a\n  - group: [{absent: b, until: x}, {then: c, as: x}]\n", 5, "a group cannot begin with an absence"),
     (

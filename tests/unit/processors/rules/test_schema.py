@@ -29,6 +29,8 @@ VALIDATOR = Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8"
 BEYOND_FORM = (
     *(
         "cannot be step",
+        "cannot stand in a group that repeats",
+        "a group that repeats cannot",
         "cannot begin",
         "optional steps alone",
         "first step of a rule",
