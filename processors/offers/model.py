@@ -138,6 +138,11 @@ class Situation:
         """Everybody it is about, each once: of a household, whoever lived through one of its events."""
         return _persons(self.person, self.events)
 
+    @property
+    def is_of_household(self) -> bool:
+        """Whether a household's rule found it: its events then say whose they are."""
+        return any(event.person for event in self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class SituationMark:

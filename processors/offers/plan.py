@@ -44,6 +44,7 @@ from processors.offers.model import (
 from processors.offers.policy import ContactPolicy
 from processors.offers.records import Change, tell, tell_suppressed
 from processors.offers.standings import (
+    concerned,
     enter,
     is_followed,
     is_opted_out,
@@ -141,7 +142,7 @@ class _Plan:
         if reached is not None and control.at <= reached:
             self._heed(control, reached)
         else:
-            self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, ""))
+            self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, control.household))
 
     def match(self, situation: Situation) -> None:
         """A match already standing for that household is a repetition; any other comes to stand."""
@@ -209,7 +210,7 @@ class _Plan:
     def _happen(self, entry: Entry, at: int) -> None:
         _, kind, key, detail, generation, name = entry
         if kind == Due.CONTROL:
-            self._heed(Control(ControlKind(detail), key, "", "", entry[0]), at)
+            self._heed(Control(ControlKind(detail), key, entry[5], "", entry[0]), at)
             return
         area = self._state.area(name)
         if kind == Due.LAPSE:
@@ -236,14 +237,13 @@ class _Plan:
 
     def _heed(self, control: Control, at: int) -> None:
         """The word with the latest `at` counts; of two at one instant, no."""
-        controls = self._state.controls
-        last = controls.get(control.person)
+        last = self._state.controls.get(control.person)
         if last is not None and (last.at, last.kind) >= (control.at, control.kind):
             return
-        controls[control.person] = control
+        self._state.heed(control)
         if control.kind is ControlKind.OPT_OUT:
             for _, area in sorted(self._state.areas.items()):
-                for standing in sorted(area.joined.get(control.person, ()), key=lambda each: each.match):
+                for standing in concerned(area, control):
                     self._leave(area, standing, Reason.OPTED_OUT, at)
 
     def _withdraw(self, area: AreaState, standing: Standing, at: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from processors.events import ControlKind
+from processors.events import Control, ControlKind
 from processors.offers.model import Situation
 from processors.offers.state import AreaState, OpenOffer, Standing, Status
 
@@ -86,9 +86,25 @@ def replaced_by(area: AreaState, standing: Standing, situation: Situation) -> St
 
 
 def is_opted_out(area: AreaState, situation: Situation) -> bool:
-    """Whether the newest word of anybody a situation is about is that they want no contact."""
-    words = (area.controls.get(person) for person in situation.persons)
+    """Whether the newest word of anybody a situation is about is that they want no contact.
+
+    A situation of a household is about all who live there, whoever's events it rests on.
+    """
+    members = area.members.get(situation.household, ()) if situation.is_of_household else ()
+    words = (area.controls.get(person) for person in (*situation.persons, *members))
     return any(word is not None and word.kind is ControlKind.OPT_OUT for word in words)
+
+
+def concerned(area: AreaState, control: Control) -> list[Standing]:
+    """Situations in open offers that a person's word concerns, by match: their own, and their household's."""
+    own = area.joined.get(control.person, ())
+    shared = (
+        each
+        for joined in area.joined.values()
+        for each in joined
+        if each.household == control.household and each.situation is not None and each.situation.is_of_household
+    )
+    return sorted({each.match: each for each in (*own, *shared)}.values(), key=lambda each: each.match)
 
 
 def offer_of(area: AreaState, standing: Standing) -> OpenOffer:

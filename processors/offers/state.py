@@ -114,11 +114,13 @@ class AreaState:
     Attributes:
         standings: match -> its generations still remembered, ascending.
         controls: person -> their newest word; the partition's own, shared by its areas.
+        members: household -> those of it who gave a word; likewise.
         joined: person -> their situations in open offers (an index of the above).
     """
 
     name: str
     controls: dict[str, Control] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
     standings: dict[str, list[Standing]] = field(default_factory=dict)
     households: dict[str, Household] = field(default_factory=dict)
     joined: dict[str, list[Standing]] = field(default_factory=dict)
@@ -129,7 +131,8 @@ class AreaState:
 
 
 Entry = tuple[int, int, str, str, int, str]
-"""due, kind (`Due`), id (offer, person or match), detail (household or kind of control), generation, area"""
+"""due, kind (`Due`), id (offer, person or match), detail (household or kind of control), generation, area
+(of a control the household)"""
 
 
 @dataclass(slots=True)
@@ -142,6 +145,7 @@ class PartitionState:
         reached: everything due until then (inclusive) has happened, ms; None before the clock starts.
         policy: contact limits in force, as last heard on the log; None until then.
         controls: person -> their newest word that has taken effect, in whichever area they live.
+        members: household -> those whose newest word names it (an index of the above).
         agenda: heap of what is to come; entries overtaken by events are skipped when due.
         ignored: counts of inputs without effect: `repeated`, `unknown` (withdrawal of no known match),
             `refused` (an action on another than the present version of a live offer).
@@ -153,6 +157,7 @@ class PartitionState:
     areas: dict[str, AreaState] = field(default_factory=dict)
     policy: ContactPolicy | None = None
     controls: dict[str, Control] = field(default_factory=dict)
+    members: dict[str, set[str]] = field(default_factory=dict)
     agenda: list[Entry] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -175,7 +180,15 @@ class PartitionState:
 
     def area(self, name: str) -> AreaState:
         """The area of that name, empty if new."""
-        return self.areas.get(name) or self.areas.setdefault(name, AreaState(name, self.controls))
+        return self.areas.get(name) or self.areas.setdefault(name, AreaState(name, self.controls, self.members))
+
+    def heed(self, control: Control) -> None:
+        """Takes a word as its person's newest."""
+        last = self.controls.get(control.person)
+        if last is not None:
+            self.members[last.household].discard(control.person)
+        self.controls[control.person] = control
+        self.members.setdefault(control.household, set()).add(control.person)
 
     def schedule(self, entry: Entry) -> None:
         """Puts an entry on the agenda."""
@@ -206,10 +219,10 @@ class PartitionState:
         )
         state.policy = snapshot["policy"] and ContactPolicy(**snapshot["policy"])
         for item in snapshot["controls"]:
-            state.controls[item["person"]] = Control(**(item | {"kind": ControlKind(item["kind"])}))
+            state.heed(Control(**(item | {"kind": ControlKind(item["kind"])})))
         state.agenda = [_entry_in(entry) for entry in snapshot["controls_to_come"]]
         for area in state.areas.values():
-            area.controls = state.controls
+            area.controls, area.members = state.controls, state.members
             state.agenda.extend(_agenda_of(area))
         heapify(state.agenda)
         return state

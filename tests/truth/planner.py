@@ -13,6 +13,7 @@ from tests.truth.days import DAY
 from tests.truth.knowledge import Spell
 from tests.truth.life import OptOut
 from tests.truth.promises import PROMISES
+from tests.truth.rules import RULES
 
 OPEN_FOR = 30 * DAY
 COOL_DOWN = 60 * DAY
@@ -62,6 +63,14 @@ class Offer:
         return sorted({PROMISES[spell.situation.rule].lead for spell in first})
 
 
+_OF_HOUSEHOLDS = frozenset(rule.name for rule in RULES if rule.per_household)
+
+
+def _is_about(spell: Spell, members: set[str]) -> bool:
+    """Whether a situation is about any of these members of its household."""
+    return spell.situation.rule in _OF_HOUSEHOLDS or not spell.situation.persons.isdisjoint(members)
+
+
 @dataclass(slots=True)
 class Household:
     """What the planner knows of one household."""
@@ -78,11 +87,11 @@ class Household:
                 offer.state = "lapsed"
 
     def opt_out(self, person: str) -> None:
-        """Nothing any more that rests on events of this person."""
+        """Nothing any more that rests on events of this person, or is about the household as a whole."""
         self.opted_out.add(person)
         for offer in self.offers:
             if offer.state == "open":
-                offer.leave([spell for spell in offer.joined if person in spell.situation.persons], "opted-out")
+                offer.leave([spell for spell in offer.joined if _is_about(spell, {person})], "opted-out")
 
     def withdraw(self, spell: Spell) -> None:
         """A situation no longer holds."""
@@ -114,7 +123,7 @@ class Household:
         )
 
     def _refusal(self, spell: Spell, now: int) -> str | None:
-        if spell.situation.persons & self.opted_out:
+        if self.opted_out and _is_about(spell, self.opted_out):
             return "opted-out"
         if self._is_open():
             return None

@@ -282,3 +282,13 @@ def test_of_two_situations_only_that_about_whoever_opted_out_leaves() -> None:
     )
     _, after = advance(POLICY, PartitionState.restore(state.snapshot()), [mark(13)])
     assert [each.match for each in [*records, *after][-1].situations] == ["n"]
+
+
+def test_the_word_of_another_member_closes_and_blocks_what_is_about_the_household() -> None:
+    other = dataclasses.replace(control("opt-out", 12, "p9"), household=both("m").household)
+    assert told(both("m"), mark(11), other, mark(12), both("n"), mark(30)) == [
+        (10, "open", 1, "", "m", "m"),
+        (12, "withdrawn", 2, "opted-out", "", "m"),
+        (12, "suppressed", 0, "opted-out", "n", "n"),
+    ]
+    assert told(matched("m", 0), mark(11), other, mark(12)) == [(10, "open", 1, "", "m", "m")]
