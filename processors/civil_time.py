@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import MINYEAR, UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -208,7 +208,13 @@ def is_working_day(day: date, calendar: Calendar) -> bool:
     return day.weekday() < 5 and day not in calendar.holidays
 
 
+_FIRST_YEAR, _LAST_YEAR = 200, 9_800
+"""Beyond these years nothing is counted: a register's "for ever" (9999-12-31) has no days after it."""
+
+
 def _shift(day: date, duration: Duration, calendar: Calendar) -> date:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        return min(day, date.max - timedelta(days=2))
     if duration.unit is Unit.WORKING_DAYS:
         return _shift_working_days(day, duration.amount, calendar)
     if duration.unit in (Unit.MONTHS, Unit.YEARS):
@@ -243,11 +249,12 @@ def parse_instant(text: str, calendar: Calendar) -> int | None:
     """
     try:
         if len(text) == 10:
-            return day_start(date.fromisoformat(text), calendar)
+            day = date.fromisoformat(text)
+            return None if day.year == MINYEAR else day_start(day, calendar)
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or moment.year == MINYEAR:
         return None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)  # not by way of UTC: the first day of year 1 may have no UTC
     return since // timedelta(milliseconds=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -88,6 +88,8 @@ class LiveEvent(NamedTuple):
 
 _NO_RESUME: Mapping[str, Position] = MappingProxyType({})
 _ALWAYS_LATE = 1 << 62
+NEVER = -(1 << 62)
+"""Before every event."""
 
 
 class Timeline(NamedTuple):
@@ -97,7 +99,7 @@ class Timeline(NamedTuple):
 
     Attributes:
         lines: kept lines, in order of their own position.
-        since: ms; what occurred before has been trimmed and is settled.
+        since: ms; what occurred before has been trimmed and is settled; `NEVER`: nothing has.
         forgotten: ids of trimmed lines: a copy that comes long after is still a duplicate.
         resume: per `rule/version`, the position up to which settled matches forbid new runs.
         household: for the timeline of a household: facts that stand in another one are not its own.
@@ -108,7 +110,7 @@ class Timeline(NamedTuple):
     """
 
     lines: tuple[LifeEvent, ...] = ()
-    since: int = 0
+    since: int = NEVER
     forgotten: frozenset[str] = frozenset()
     resume: Mapping[str, Position] = _NO_RESUME
     household: str | None = None
@@ -135,7 +137,7 @@ EMPTY = Timeline()
 
 def timeline_of(
     lines: Sequence[LifeEvent],
-    since: int = 0,
+    since: int = NEVER,
     forgotten: frozenset[str] = frozenset(),
     resume: Mapping[str, Position] = _NO_RESUME,
     household: str | None = None,
@@ -333,6 +335,9 @@ def _standing(root: str, fact: list[LifeEvent]) -> LiveEvent | None:
         return None
     corrections = [line for line in fact if line.change is ChangeKind.CORRECTED]
     content = max(corrections, key=_latest) if corrections else next(line for line in fact if line.id == root)
+    if not content.household:  # a line that names none leaves the fact where it was
+        named = max((line for line in fact if line.household), key=_latest, default=content)
+        content = replace(content, household=named.household, area=content.area or named.area)
     ends = [line for line in fact if line.change is ChangeKind.ENDED]
     end = max(ends, key=_latest, default=None)
     is_ended = end is not None and (not corrections or _latest(end) > _latest(content))

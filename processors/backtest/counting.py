@@ -25,9 +25,15 @@ UNKNOWN = "unknown"
 MOST_GROUPS = 1_000
 """Groups of one key; a key with more is not counted by group, else it would grow with the history."""
 
+QUARTERS = 4
+"""A cell remembers so many times the contributors without whom nothing is shown: enough for each quarter of days."""
+
 FOUND_WITHIN_DAYS = 365
 """A crisis is found before when a match was known at most so many days earlier."""
 
+
+_EXACT = 2**53
+"""From here on not every whole number is a double."""
 
 Key = TypeVar("Key")
 
@@ -42,7 +48,7 @@ class Question:
         leads: per rule the team in the lead; none for an experiment.
         calendar: zone and holidays; months and days are local.
         decode: attributes of an event.
-        most: contributors a cell remembers.
+        most: contributors a cell remembers, `QUARTERS` times those without whom nothing is shown.
     """
 
     by: tuple[str, ...]
@@ -108,11 +114,15 @@ class RuleCounts:
 
 @dataclass(slots=True)
 class Counts:
-    """Everything a back-test counts; `difference` is filled by `difference.compare`."""
+    """Everything a back-test counts; `difference` is filled by `difference.compare`.
+
+    Attributes:
+        workload: proposals by team, area and working day (an ordinal).
+    """
 
     most: int
     rules: dict[str, RuleCounts] = field(default_factory=dict)
-    workload: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
+    workload: dict[tuple[str, str, int], Cell] = field(default_factory=dict)
     workload_cells: dict[str, Cell] = field(default_factory=dict)
     difference: dict[tuple[str, str], Cell] = field(default_factory=dict)
     condition_errors: int = 0
@@ -133,8 +143,7 @@ class Counts:
             own.lead_days.update(counts.lead_days)
             for name in ("followed", "unfollowed", "found", "missed"):
                 getattr(own, name).merge(getattr(counts, name))
-        for place, days in other.workload.items():
-            self.workload.setdefault(place, Counter()).update(days)
+        merge_cells(self.workload, other.workload)
         merge_cells(self.workload_cells, other.workload_cells)
         merge_cells(self.difference, other.difference)
         self.condition_errors += other.condition_errors
@@ -183,7 +192,8 @@ def _match(question: Question, subject: Watched, match: Decision, counts: Counts
             groups.add(_group(key, match, opening), month, contributor, counts.most)
     lead = question.leads.get(rule)
     if lead is not None:
-        counts.workload.setdefault((lead, match.area), Counter())[_work_day(match.known_at, question.calendar)] += 1
+        day = (lead, match.area, _work_day(match.known_at, question.calendar))
+        _cell(counts.workload, day, counts.most // QUARTERS).add(contributor)
         _cell(counts.workload_cells, lead, counts.most).add(contributor)
 
 
@@ -232,9 +242,12 @@ def _group(key: str, match: Decision, opening: Mapping[str, Attribute]) -> str:
 
 
 def _text(value: Attribute) -> str:
+    """A value as the name of a group: different numbers never have the same."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return str(value)
 
 
 def _work_day(moment: int, calendar: Calendar) -> int:

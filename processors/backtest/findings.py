@@ -7,15 +7,19 @@ number shown stands for nobody or for at least `least` persons and households (`
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from processors.backtest.cells import Cell, joined, together
-from processors.backtest.counting import Counts, Groups, RuleCounts
+from processors.backtest.counting import QUARTERS, UNKNOWN, Counts, Groups, RuleCounts
 from processors.backtest.difference import Found
 from processors.disclosure.policy import DisclosurePolicy
 from processors.disclosure.protect import rounded
+
+
+OTHER = "other"
+"""Group of all values of which none may be named, since too few stand behind each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Span:
         working_days: of the history.
         by: keys of groups.
         policy: how strictly they are protected.
+        public: by key the groups that anybody knows, as a place's areas; others are named only with enough behind them.
     """
 
     months: tuple[str, ...]
     working_days: int
     by: tuple[str, ...]
     policy: DisclosurePolicy
+    public: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,8 @@ class TeamFindings:
         capacity: new offers it can take on a working day in an area.
         proposals: over the whole history, the sum of what is shown of its rules.
         mean: of a working day in an area, from `proposals`.
-        p95, busiest: proposals on such a day; None: fewer than may be shown.
-        above_percent: share of such days above `capacity`, to the nearest 5.
+        p95, busiest: proposals on such a day; None: too few persons or households are behind them.
+        above_percent: share of such days above `capacity`, to the nearest 5; None likewise, all those days together.
     """
 
     team: str
@@ -155,7 +161,7 @@ def rule_findings(rule: str, counts: RuleCounts, span: Span, has_crises: bool) -
         rule=rule,
         matches=_shown(together([_none(policy), *cells.values()]), policy),
         periods=None if runs is None else _periods(runs, cells, policy),
-        groups={key: None if runs is None else _groups(counts, key, runs, policy) for key in span.by},
+        groups={key: None if runs is None else _groups(counts, key, runs, span) for key in span.by},
         lead_time=_lead_time(counts, policy) if has_crises else None,
     )
 
@@ -166,7 +172,7 @@ def _none(policy: DisclosurePolicy) -> Cell:
 
 def most_remembered(policy: DisclosurePolicy) -> int:
     """Contributors a cell must remember: `least` for each quarter of the lead times."""
-    return 4 * policy.least
+    return QUARTERS * policy.least
 
 
 def _shown(cell: Cell, policy: DisclosurePolicy) -> Shown:
@@ -182,17 +188,14 @@ def _periods(
 
 
 def _groups(
-    counts: RuleCounts, key: str, periods: Sequence[tuple[str, ...]], policy: DisclosurePolicy
+    counts: RuleCounts, key: str, periods: Sequence[tuple[str, ...]], span: Span
 ) -> tuple[Group, ...] | None:
     """Groups of one key, in order of their names, small ones joined; periods only as fine as all of them allow."""
-    groups = counts.groups.get(key, Groups())
+    groups, policy = counts.groups.get(key, Groups()), span.policy
     if groups.is_too_many:
         return None
-    names, empty = sorted(groups.names), _none(policy)
-    series = {
-        name: [together([empty, *(groups.cells.get((name, month), empty) for month in run)]) for run in periods]
-        for name in names
-    }
+    series = _series(groups, periods, span.public.get(key, frozenset()), policy)
+    names = list(series)
     wholes = [together(series[name]) for name in names]
     found = joined(names, [wholes], policy.least)
     if found is None:
@@ -201,6 +204,37 @@ def _groups(
     numbers = [str(number) for number in range(len(periods))]
     longer = joined(numbers, rows, policy.least) if rows else []
     return tuple(_group(run, row, periods, longer or [], policy) for run, row in zip(found, rows, strict=True))
+
+
+def _series(
+    groups: Groups, periods: Sequence[tuple[str, ...]], public: frozenset[str], policy: DisclosurePolicy
+) -> dict[str, list[Cell]]:
+    """Each group by period, in order of their names; at the end those that may not be named, as one.
+
+    Being last they are joined with the group before them where they are too few even together.
+    """
+    empty = _none(policy)
+    named: dict[str, list[Cell]] = {}
+    others: list[list[Cell]] = []
+    for name in sorted(groups.names, key=_place_in_order):
+        row = [together([empty, *(groups.cells.get((name, month), empty) for month in run)]) for run in periods]
+        is_public = name in public or name == UNKNOWN
+        if name != OTHER and (is_public or together(row).size >= policy.least):
+            named[name] = row
+        else:
+            others.append(row)
+    if others:
+        named[OTHER] = [together(cells) for cells in zip(*others, strict=True)]
+    return named
+
+
+def _place_in_order(name: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    try:
+        number = float(name)
+    except ValueError:
+        number = math.inf
+    return (not math.isfinite(number), number if math.isfinite(number) else 0, name)
 
 
 def _group(
@@ -248,29 +282,42 @@ def team_findings(plan: TeamPlan, counts: Counts, proposals: Iterable[Shown], sp
         span: working days and limits.
     """
     policy = span.policy
-    days = {area: found for (lead, area), found in counts.workload.items() if lead == plan.team}
-    area_days = span.working_days * len({*plan.areas, *days})
+    days = {(area, day): cell for (lead, area, day), cell in counts.workload.items() if lead == plan.team}
+    area_days = span.working_days * len({*plan.areas, *(area for area, _ in days)})
     whole = counts.workload_cells.get(plan.team, _none(policy))
     if not whole.is_open(policy.least) or not area_days:
         return TeamFindings(plan.team, plan.capacity, None, None, None, None, None)
-    loads = Counter(load for found in days.values() for load in found.values())
-    loads[0] += max(0, area_days - loads.total())
-    ordered, shown = sorted(loads.elements()), sum(one or 0 for one in proposals)
-    above = sum(times for load, times in loads.items() if load > plan.capacity)
+    busy, shown = list(days.values()), sum(one or 0 for one in proposals)
+    quiet = [0] * max(0, area_days - len(busy))
+    loads = sorted([*quiet, *(cell.count for cell in busy)])
+    above = [cell for cell in busy if cell.count > plan.capacity]
     return TeamFindings(
         team=plan.team,
         capacity=plan.capacity,
         proposals=shown,
         mean=round(shown / area_days, 1),
-        p95=_load(_quantile(ordered, 95, 100), policy),
-        busiest=_load(ordered[-1], policy),
-        above_percent=rounded(round(100 * above / area_days), 5),
+        p95=_load(_quantile(loads, 95, 100), busy, policy),
+        busiest=_load(loads[-1], busy, policy),
+        above_percent=_share(above, area_days, policy),
     )
 
 
-def _load(proposals: int, policy: DisclosurePolicy) -> Shown:
-    """Proposals of one day; a small one is not told, neither is that there was none."""
-    return rounded(proposals, policy.round_to) if proposals >= policy.least else None
+def _load(proposals: int, days: Iterable[Cell], policy: DisclosurePolicy) -> Shown:
+    """Proposals of a day; None unless enough stand behind each day with so many; that there was none is not told."""
+    found = [day for day in days if day.count == proposals]
+    is_open = bool(found) and all(day.size >= policy.least for day in found)
+    return rounded(proposals, policy.round_to) if is_open else None
+
+
+def _share(above: Sequence[Cell], area_days: int, policy: DisclosurePolicy) -> Shown:
+    """Percent of all days, to the nearest 5; None unless enough stand behind them together, or there is none."""
+    is_open = not above or together(above).size >= policy.least
+    return rounded(round(100 * len(above) / area_days), 5) if is_open else None
+
+
+def about(count: int, policy: DisclosurePolicy) -> Shown:
+    """A number of events or rows, to the nearest `round_to`; None: some, but fewer than that."""
+    return None if 0 < count < policy.round_to else rounded(count, policy.round_to)
 
 
 def difference(name: str, new: str, old: str, counts: Counts, policy: DisclosurePolicy) -> Difference:

@@ -39,19 +39,17 @@ def used_types(rules: RuleSet) -> frozenset[str] | None:
     return frozenset(used)
 
 
-def crises_of(rules: RuleSet, types: frozenset[str], is_named: bool) -> dict[str, frozenset[str]]:
-    """For each rule (`name/version`) the types that are a crisis for it.
+def crises_of(rules: RuleSet, types: frozenset[str]) -> dict[str, frozenset[str]]:
+    """For each rule (`name/version`) the types that are a crisis for it: those its purpose is granted.
 
     Args:
         rules: on trial.
         types: every type that is a crisis.
-        is_named: whether the user named them: then they count for every rule, else only where the
-            rule's purpose is granted them.
     """
     purposes = rules.deployment.purposes
     found = {}
     for rule in rules.rules:
-        granted = None if purposes is None or is_named else purposes.get(rule.purpose, frozenset())
+        granted = None if purposes is None else purposes.get(rule.purpose, frozenset())
         crises = types if granted is None else types & granted
         if crises:
             found[rule.key] = crises

@@ -212,7 +212,18 @@ def compile_condition(source: str) -> Condition | str:
     unknown = sorted(reading.calls - FUNCTIONS.keys() - _CORE_FUNCTIONS)
     if unknown:
         return f"not a condition: `{unknown[0]}` is no function of conditions"
+    if bad := sorted(pattern for pattern in reading.patterns if not _is_pattern(pattern)):
+        return f"not a condition: {bad[0]} is no pattern for `matches`"
     return _condition(source, program, reading)
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether a constant pattern, as written, compiles: else the condition would fail on every event."""
+    try:
+        cel.compile(f'"".matches({text})').execute({})
+    except (ValueError, RuntimeError):
+        return False
+    return True
 
 
 def _condition(source: str, program: cel.Program, reading: Reading) -> Condition:

@@ -32,6 +32,7 @@ _ENDS = {"first": FIRST_OF, "last": LAST_OF}
 _OPERATORS = frozenset({"||", "&&", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%", "?", ":"})
 _DEEPEST = 60
 _MOST_LISTS = 2
+_MOST_VALUES = 100
 _STRAY = "it ends too early or has a stray sign"
 
 
@@ -49,6 +50,7 @@ class Reading:
         needs: first words of what it reads: names of events, or fields of the event itself; with each the fields
             of the named event, or of the events of a list, that are read. None: all of them.
         calls: functions it calls, macros left out.
+        patterns: constant texts given to `matches`, as written, quotes included.
         with_doubles: the text with whole numbers written as doubles (but for an index) and `has(x)`
             written as `has(PRESENT.x)`.
     """
@@ -57,6 +59,7 @@ class Reading:
     guarded: frozenset[Path]
     needs: Mapping[str, frozenset[str] | None]
     calls: frozenset[str]
+    patterns: frozenset[str]
     with_doubles: str
 
 
@@ -83,6 +86,7 @@ def read(source: str) -> Reading:
         frozenset(found.guarded),
         found.needs(),
         frozenset(found.calls),
+        frozenset(found.patterns),
         _rewritten(source, reader.indices, reader.bare_has),
     )
 
@@ -104,6 +108,7 @@ class _Found:
     guarded: set[Path] = field(default_factory=set)
     containers: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
+    patterns: set[str] = field(default_factory=set)
 
     def needs(self) -> dict[str, frozenset[str] | None]:
         found: dict[str, frozenset[str] | None] = dict.fromkeys(self.containers, frozenset())
@@ -176,8 +181,12 @@ class _Reader:
         return self.local.get(word, (word,))
 
     def literal(self, closing: str) -> None:
+        values = 0
         while self.peek() != closing:
             self.record(self.expression())
+            values += 1
+            if values > _MOST_VALUES:
+                raise NotRead(f"a list in it holds more than {_MOST_VALUES} values")
             if self.peek() != closing:
                 self.take(",")
         self.take(closing)
@@ -225,7 +234,7 @@ class _Reader:
             self.guard()
             return None
         self.found.calls.add(function)
-        return self.applied(function, self.arguments())
+        return self.applied(function, self.arguments(function))
 
     def applied(self, function: str, values: list[Path | None]) -> Path | None:
         """The value of a call: a path for `first` and `last`, whose fields are read on."""
@@ -238,15 +247,23 @@ class _Reader:
             self.record(value)
         return None
 
-    def arguments(self) -> list[Path | None]:
+    def arguments(self, function: str) -> list[Path | None]:
         self.take("(")
         values: list[Path | None] = []
         while self.peek() != ")":
+            if function == "matches" and self.peek(1) == ")":
+                self.pattern()
             values.append(self.expression())
             if self.peek() != ")":
                 self.take(",")
         self.take(")")
         return values
+
+    def pattern(self) -> None:
+        """Notes the text that is the last argument, if it is a constant one."""
+        token = self.tokens[self.place]
+        if token["text"]:
+            self.found.patterns.add(token.group())
 
     def guard(self) -> None:
         self.take("(")
@@ -264,7 +281,7 @@ class _Reader:
         if function in MACROS:
             return self.macro(path, function)
         self.found.calls.add(function)
-        return self.applied(function, [path, *self.arguments()])
+        return self.applied(function, [path, *self.arguments(function)])
 
     def macro(self, path: Path | None, function: str) -> Path | None:
         """`list.macro(x, expression)`: `x` stands for the elements."""

@@ -8,18 +8,9 @@ must hear every line of the fact then, the one to know that it left, the other t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from processors.events import LifeEvent
-from processors.timeline import Timeline, find, lines_of_fact
-
-
-def at_home(timeline: Timeline, line: LifeEvent) -> LifeEvent:
-    """The line with a household: one that replaces another and names none stays where that was."""
-    if line.household or line.replaces is None:
-        return line
-    named = find(timeline, line.replaces)
-    return line if named is None else replace(line, household=named.household, area=line.area or named.area)
+from processors.timeline import Timeline, lines_of_fact
 
 
 def shared(timeline: Timeline, line: LifeEvent) -> Iterator[tuple[str, LifeEvent]]:
@@ -30,10 +21,11 @@ def shared(timeline: Timeline, line: LifeEvent) -> Iterator[tuple[str, LifeEvent
         line: the line.
 
     Yields:
-        Household and line; lines a household heard before are yielded again where a fact has
-        several, and are duplicates to it.
+        Household and line, those the fact leaves first; lines a household heard before are yielded
+        again where a fact has several, and are duplicates to it.
     """
     fact = lines_of_fact(timeline, line.id)
-    for household in sorted({each.household for each in fact} - {""}):
+    stays = {live.line.household for live in timeline.live if any(live.root == each.id for each in fact)}
+    for household in sorted({each.household for each in fact} - {""}, key=lambda each: (each in stays, each)):
         for each in fact:
             yield household, each

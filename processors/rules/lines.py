@@ -23,7 +23,7 @@ from processors.rules.deciding.decide import Agenda, Outcome, decide
 from processors.rules.deciding.family import owned
 from processors.rules.deciding.heard import Heard
 from processors.rules.deciding.late import judge_late
-from processors.rules.households import at_home, shared
+from processors.rules.households import shared
 from processors.rules.matching.match import Candidate
 from processors.rules.matching.plan import Plan
 from processors.rules.model import Subject
@@ -31,6 +31,8 @@ from processors.rules.reasons.explanation import Known
 from processors.rules.ruleset import RuleSet
 
 Line = Mapping[str, object]
+Item = LifeEvent | int
+"""What a line says: a life event, or to where the clock moves, ms."""
 
 _KEYS = frozenset({"id", "type", "person", "occurred_at", "recorded_at", "change", "replaces", "agency", "area"}) | {
     "household",
@@ -95,9 +97,7 @@ class Replay:
         is_first = self._clock is None
         clock = max(self._begin(line.recorded_at), line.recorded_at)
         name = (Subject.PERSON, line.person)
-        before = self._held.get(name, _Held()).timeline
-        heard = min(0, line.occurred_at) if is_first else self._heard
-        line = at_home(before, replace(line, heard=heard))
+        line = replace(line, heard=line.occurred_at if is_first else self._heard)
         made = {name: self._line(name, line, clock)}
         if self._rules[Subject.HOUSEHOLD].plans:
             for household, shared_line in shared(self._held[name].timeline, line):
@@ -215,13 +215,25 @@ def run(rules: RuleSet, lines: Iterable[Line], until: int | None = None) -> Iter
     Raises:
         BadLine: a line cannot be used.
     """
-    replay = Replay(rules)
-    for number, line in enumerate(lines, start=1):
-        for decision in feed(replay, line, number, rules.calendar):
-            yield output(decision, rules.calendar)
+    items = (item_of(line, number, rules.calendar) for number, line in enumerate(lines, start=1))
+    return decided(Replay(rules), items, until, rules.calendar)
+
+
+def decided(
+    replay: Replay, items: Iterable[Item], until: int | None, calendar: Calendar
+) -> Iterator[dict[str, object]]:
+    """As `run`, over what the lines say."""
+    for item in items:
+        for decision in give(replay, item):
+            yield output(decision, calendar)
     if until is not None:
         for decision in replay.advance(until):
-            yield output(decision, rules.calendar)
+            yield output(decision, calendar)
+
+
+def give(replay: Replay, item: Item) -> list[Decision]:
+    """Gives what a line says to a replay."""
+    return replay.advance(item) if isinstance(item, int) else replay.event(item)
 
 
 def feed(replay: Replay, line: Line, number: int, calendar: Calendar) -> list[Decision]:
@@ -230,19 +242,18 @@ def feed(replay: Replay, line: Line, number: int, calendar: Calendar) -> list[De
     Raises:
         BadLine: the line cannot be used.
     """
-    if "advance_to" in line:
-        return replay.advance(_moment(line, "advance_to", number, calendar))
-    return replay.event(event_of(line, number, calendar))
+    return give(replay, item_of(line, number, calendar))
 
 
-def moment_of(line: Line, number: int, calendar: Calendar) -> int:
-    """Where a line, an event or a clock line, moves the clock to if it is earlier, ms.
+def item_of(line: Line, number: int, calendar: Calendar) -> Item:
+    """What a line, an event or a clock line, says; `number` as in `event_of`.
 
     Raises:
-        BadLine: the line names no time.
+        BadLine: it cannot be used.
     """
-    keys = ("advance_to", "recorded_at", "occurred_at")
-    return _moment(line, next((key for key in keys if line.get(key)), "occurred_at"), number, calendar)
+    if "advance_to" in line:
+        return _moment(line, "advance_to", number, calendar)
+    return event_of(line, number, calendar)
 
 
 def event_of(line: Line, number: int, calendar: Calendar) -> LifeEvent:
@@ -290,7 +301,11 @@ def _text(line: Line, key: str, number: int) -> str:
 def _moment(line: Line, key: str, number: int, calendar: Calendar) -> int:
     moment = parse_instant(str(line.get(key, "")), calendar)
     if moment is None:
-        raise BadLine(number, f"`{key}` is no time", f'write "{key}": "2026-01-05" or "2026-01-05T10:00:00Z"')
+        raise BadLine(
+            number,
+            f"`{key}` is no time, or one without a zone",
+            f'write "{key}": "2026-01-05" or "2026-01-05T10:00:00Z"',
+        )
     return moment
 
 

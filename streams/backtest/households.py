@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from processors.events import ChangeKind, LifeEvent
-from processors.rules.households import at_home, shared
+from processors.rules.households import shared
 from processors.timeline import EMPTY, apply
 from streams.backtest.subjects import lines_of, rows_of
 
@@ -41,9 +41,8 @@ def _told(lines: tuple[LifeEvent, ...]) -> Iterator[tuple[str, LifeEvent]]:
     """What households hear of a person's lines, each line once."""
     timeline, heard = EMPTY, set[tuple[str, str]]()
     for line in sorted(lines, key=lambda line: line.arrival):
-        standing = at_home(timeline, line)
-        timeline, _ = apply(timeline, standing)
-        for home, each in shared(timeline, standing):
+        timeline, _ = apply(timeline, line)
+        for home, each in shared(timeline, line):
             if (home, each.id) not in heard:
                 heard.add((home, each.id))
                 yield home, each

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
-import orjson
 import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -19,12 +17,13 @@ from processors.events import EventType
 from processors.rules.checking.check import Deployment as RuleDeployment
 from processors.rules.checking.check import warnings
 from processors.rules.examples import Result, run_examples, says
-from processors.rules.lines import BadLine, Line, json_attributes, run
+from processors.rules.lines import Replay, decided, json_attributes
 from processors.rules.load import load
 from processors.rules.model import Problem
 from processors.rules.ruleset import RuleSet
 from schemas.deployment import Deployment
 from streams.cli.contracts import DeploymentOption, deployment_folder
+from streams.cli.event_lines import EventLines
 from streams.composition import DEMO, load_deployment, rule_deployment
 from streams.errors import UserError, WrongUse
 
@@ -118,20 +117,25 @@ def run_rules(  # noqa: PLR0913, PLR0917  # one parameter per option
     deployment: DeploymentOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decides over events in a file and prints each decision as a JSON line.
+    """Decides over events in a file and prints each decision as a JSON line. Exit 1 if a line could not be used.
 
     Example: headwater rules run rules/ --events events.jsonl --until 2026-12-31
     """
     del as_json  # the output is JSON lines in any case
     ruleset = usable(load(*_sources([rules], catalogue, deployment), json_attributes))
     end = end_of(until, ruleset.calendar)
-    source = sys.stdin if events == "-" else opened(Path(events))
-    with source:
-        try:
-            for decision in run(ruleset, parsed(source), end):
-                typer.echo(json.dumps(decision, ensure_ascii=False))
-        except BadLine as error:
-            raise UserError(f"{events}:{error.number}: {error.problem}", error.remedy) from None
+    lines, replay = EventLines(events, ruleset), Replay(ruleset)
+    for decision in decided(replay, lines.items(), end, ruleset.calendar):
+        typer.echo(json.dumps(decision, ensure_ascii=False))
+    lines.end(replay)
+    if errors := replay.counts["condition errors"]:
+        typer.echo(_failed_conditions(errors), err=True)
+    lines.leave()
+
+
+def _failed_conditions(errors: int) -> str:
+    times = "once" if errors == 1 else f"{errors:,} times"
+    return f"a condition could not be evaluated {times} and counted as false; `headwater rules why` shows where"
 
 
 def end_of(until: str | None, calendar: Calendar, option: str = "--until") -> int | None:
@@ -146,32 +150,6 @@ def end_of(until: str | None, calendar: Calendar, option: str = "--until") -> in
     if moment is None:
         raise WrongUse(f"`{option} {until}` is no time", "write 2026-12-31 or 2026-12-31T12:00:00Z")
     return moment
-
-
-def opened(path: Path) -> TextIO:
-    """A file of JSON lines.
-
-    Raises:
-        WrongUse: it cannot be read.
-    """
-    try:
-        return path.open(encoding="utf-8")
-    except OSError as error:
-        raise WrongUse(f"{path} cannot be read: {error.strerror}", "name a file of JSON lines, or `-`") from None
-
-
-def parsed(lines: Iterable[str]) -> Iterator[Line]:
-    """Objects of the lines; an empty line is passed as a clock that does not move."""
-    for number, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise BadLine(number, f"not JSON: {error.msg}", "write one JSON object a line") from None
-        if not isinstance(value, dict):
-            raise BadLine(number, "no JSON object", 'write {"id": ..., "type": ..., ...}')
-        yield value
 
 
 def usable(loaded: RuleSet | list[Problem]) -> RuleSet:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import typer
 
 import processors.rules
 from processors.decisions import Decision
-from processors.rules.lines import BadLine, Line, Replay, feed, json_attributes, moment_of
+from processors.rules.lines import Replay, give, json_attributes
 from processors.rules.load import load
 from processors.rules.model import Subject
 from processors.rules.reasons.explanation import Known, as_data
@@ -22,8 +21,9 @@ from processors.rules.reasons.wording import Words, read_words
 from processors.rules.ruleset import RuleSet
 from schemas.deployment import Deployment
 from streams.cli.contracts import DeploymentOption
-from streams.cli.rules import AsJson, Catalogue, end_of, opened, parsed, place_of, sources_of, usable
-from streams.errors import UserError, WrongUse
+from streams.cli.event_lines import EventLines
+from streams.cli.rules import AsJson, Catalogue, end_of, place_of, sources_of, usable
+from streams.errors import WrongUse
 
 TEXTS = Path(processors.rules.__path__[0]) / "reasons" / "texts"
 MOST_LISTED = 10
@@ -43,6 +43,7 @@ def why_command(  # noqa: PLR0913, PLR0917  # one parameter per option
 ) -> None:
     """Explains why a rule matched a person or household, or why not: steps, events, values, deadlines, feeds.
 
+    Lines that could not be used are named on standard error, and the exit code is 1.
     Example: headwater rules why eviction-risk-after-job-loss --person p1 --events events.jsonl --at 2026-03-01
     """
     place = place_of(catalogue, deployment)
@@ -52,12 +53,14 @@ def why_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     name = _rule_name(loaded, rule)
     subject, who = _subject(loaded, name, person, household)
     alone = RuleSet.of(loaded.deployment, {name: loaded.plans[name]}, json_attributes).of_subject(subject)
-    known = _known(alone, (subject, who), events, end_of(at, alone.calendar, "--at"))
+    lines = EventLines(events, alone)
+    known = _known(alone, (subject, who), lines, end_of(at, alone.calendar, "--at"))
     explanation = why(alone, name, who, known)
     if as_json:
         typer.echo(json.dumps(as_data(explanation, alone.calendar), ensure_ascii=False))
     else:
         typer.echo("\n".join(say(explanation, _words(language, place, alone))))
+    lines.leave()
 
 
 def _rule_name(rules: RuleSet, rule: str) -> str:
@@ -84,30 +87,26 @@ def _subject(rules: RuleSet, name: str, person: str | None, household: str | Non
     raise WrongUse(f"the rule `{name}` reads persons", "add --person with the person's pseudonym")
 
 
-def _known(rules: RuleSet, name: tuple[Subject, str], events: str, end: int | None) -> Known:
+def _known(rules: RuleSet, name: tuple[Subject, str], lines: EventLines, end: int | None) -> Known:
     """What is known of a subject after the events, or as it was at `end`, ms."""
     replay = Replay(rules)
-    history: list[Decision] = []
-    source = sys.stdin if events == "-" else opened(Path(events))
-    with source:
-        try:
-            history = _replayed(replay, parsed(source), end, rules)
-        except BadLine as error:
-            raise UserError(f"{events}:{error.number}: {error.problem}", error.remedy) from None
+    history = _replayed(replay, lines, end)
     known = replay.known(name)
     if known is None:
-        raise WrongUse(f"no event of {name[0]} `{name[1]}` in {events}", _whom(replay, name[0]))
+        raise WrongUse(f"no event of {name[0]} `{name[1]}` in {lines.name}", _whom(replay, name[0]))
     mine = (each for each in history if (each.household if each.is_household else each.person) == name[1])
     return Known(known.timeline, known.ledger, known.heard, known.now, tuple(mine))
 
 
-def _replayed(replay: Replay, lines: Iterable[Line], end: int | None, rules: RuleSet) -> list[Decision]:
+def _replayed(replay: Replay, lines: EventLines, end: int | None) -> list[Decision]:
     """Every decision up to `end`, ms: the first line that moves the clock past it and all after it are left out."""
     decisions: list[Decision] = []
-    for number, line in enumerate(lines, start=1):
-        if end is not None and moment_of(line, number, rules.calendar) > end:
+    for item in lines.items():
+        if end is not None and (item if isinstance(item, int) else item.recorded_at) > end:
             break
-        decisions += feed(replay, line, number, rules.calendar)
+        decisions += give(replay, item)
+    else:
+        lines.end(replay)
     return decisions if end is None else decisions + replay.advance(end)
 
 

@@ -12,7 +12,6 @@ from itertools import islice
 
 from processors.events import Control, LifeEvent
 from processors.rules.deciding.heard import Heard
-from processors.rules.households import at_home
 from processors.timeline import EMPTY, Timeline
 from streams import topics
 from streams.kafka.records import RawRecord
@@ -53,7 +52,7 @@ class CorrelateTask(DecidingTask):
     def _addressed(self, value: object) -> tuple[str, LifeEvent] | None:
         if not isinstance(value, LifeEvent):
             return None
-        return value.person, at_home(self._of(value.person).timeline, value)
+        return value.person, value
 
     def _heard_of(self, timeline: Timeline, line: LifeEvent) -> Iterable[Outgoing]:
         return self._households.heard(timeline, line)

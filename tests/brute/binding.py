@@ -113,6 +113,8 @@ class Binder:
             if fits:
                 shorter = self.ways(rest, ended) if is_each and going.is_enough else []
                 return shorter + self._one_more(going, rest, replace(state, seen=at - 1), ended)
+            if any(isinstance(limit, InRow) and len(state.bound) > limit.since for limit in going.limits):
+                return self.ways(rest, replace(ended, seen=at - 1)) if going.is_enough else []
         return self.ways(rest, ended) if going.is_enough else []
 
     def _one_more(self, going: Going, rest: Row, state: State, ended: State) -> list[State]:

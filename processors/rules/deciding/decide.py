@@ -80,6 +80,8 @@ def decide(  # noqa: PLR0913, PLR0917 - the state, and what is new
     if not names:
         return Outcome((), ledger, min(kept.values()) if kept else None, kept)
     kept = {name: wake_at for name, wake_at in kept.items() if name not in names}
+    if len(names) > 1:
+        names = [name for name in rules.plans if name in names]  # one order, whatever led to them
     fields = Fields(rules.decode, rules.calendar)
     decisions: list[Decision] = []
     for name in names:

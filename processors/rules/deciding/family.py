@@ -14,6 +14,7 @@ from processors.events import ChangeKind
 from processors.rules.conditions import Fields
 from processors.rules.deciding.heard import Heard
 from processors.rules.ledger import Ledger
+from processors.rules.matching.absences import Lookback
 from processors.rules.matching.match import Candidate, Found, Opening, find
 from processors.rules.matching.overlap import taken
 from processors.rules.matching.plan import Plan
@@ -209,27 +210,54 @@ def owned(plan: Plan, timeline: Timeline, fields: Fields, heard: Heard, now: int
     found = find(plan, timeline, fields, now)
     own = tuple(c for c in found.candidates if plan.valid_from <= c.completed_at < plan.valid_until)
     if any(candidate.lookbacks for candidate in own):
-        own = tuple(c for c in own if all(heard.is_known(back.feeds, back.since) for back in c.lookbacks))
+        own = tuple(c for c in own if all(_is_known(back, timeline, heard) for back in c.lookbacks))
     return found if len(own) == len(found.candidates) else Found(own, found.openings)
+
+
+def _is_known(back: Lookback, timeline: Timeline, heard: Heard) -> bool:
+    """Whether an absence can look back that far: what has been trimmed is as unknown as what was never heard."""
+    return back.since >= timeline.since and heard.is_known(back.feeds, back.since)
 
 
 def _report(claims: Iterable[Claim], settled: Sequence[Claim], calendar: Calendar) -> Verdicts:
     """Applies `report` to the claims of a rule, given in order of completion."""
-    sure: list[Claim] = list(settled)
-    unsure: list[Claim] = []
+    sure, unsure = _Told(settled, calendar), _Told((), calendar)
     told: list[Candidate] = []
     undecided, displaced = set[str](), set[str]()
     for claim in claims:
-        if any(suppresses(other, claim, calendar) for other in sure):
+        if sure.suppress(claim):
             displaced.add(claim.match)
-        elif not claim.is_sure or any(suppresses(other, claim, calendar) for other in unsure):
-            unsure.append(claim)
+        elif not claim.is_sure or unsure.suppress(claim):
+            unsure.add(claim)
             undecided.add(claim.match)
         else:
-            sure.append(claim)
+            sure.add(claim)
             if claim.candidate is not None:
                 told.append(claim.candidate)
-    return Verdicts(tuple(told), frozenset(undecided), frozenset(displaced), tuple(sure))
+    return Verdicts(tuple(told), frozenset(undecided), frozenset(displaced), tuple(sure.claims))
+
+
+class _Told:
+    """Claims that are told, or may be: asked of each further one whether they suppress it.
+
+    Under `each run` only another version of the same run can; then one look at its opening is enough.
+    """
+
+    def __init__(self, claims: Iterable[Claim], calendar: Calendar) -> None:
+        self.claims: list[Claim] = []
+        self._by_root: dict[str, list[Claim]] = {}
+        self._calendar = calendar
+        for claim in claims:
+            self.add(claim)
+
+    def add(self, claim: Claim) -> None:
+        self.claims.append(claim)
+        self._by_root.setdefault(claim.root, []).append(claim)
+
+    def suppress(self, claim: Claim) -> bool:
+        is_each_run = claim.report.kind is ReportKind.EACH_RUN
+        others = self._by_root.get(claim.root, ()) if is_each_run else self.claims
+        return any(suppresses(other, claim, self._calendar) for other in others)
 
 
 def suppresses(other: Claim, claim: Claim, calendar: Calendar) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from processors.civil_time import format_instant
@@ -11,8 +11,9 @@ from processors.events import LifeEvent, derived_id
 from processors.rules.conditions import Fields
 from processors.rules.matching.match import find
 from processors.rules.matching.plan import Plan
+from processors.rules.model import Subject
 from processors.rules.ruleset import RuleSet
-from processors.timeline import Timeline, apply, is_late
+from processors.timeline import Timeline, apply, is_late, lines_of_fact
 from processors.timeline import find as find_line
 
 
@@ -35,11 +36,19 @@ def judge_late(rules: RuleSet, timeline: Timeline, line: LifeEvent) -> tuple[Dec
         return ()
     by_id = {each.id: each for each in (*timeline.lines, line)}
     decisions = []
-    for versions in rules.users(line.type):
+    for versions in _users(rules, timeline, line):
         plan = _version_at(versions, line.occurred_at)
         if _is_late_for(plan, timeline, by_id, line):
             decisions.append(_late(plan, timeline, line, rules))
     return tuple(decisions)
+
+
+def _users(rules: RuleSet, timeline: Timeline, line: LifeEvent) -> Iterable[tuple[Plan, ...]]:
+    """The rules that use the line's type, or that of the fact it speaks of: it may name another."""
+    if line.replaces is None:
+        return rules.users(line.type)
+    types = {line.type, *(each.type for each in lines_of_fact(timeline, line.replaces))}
+    return {versions[0].rule.name: versions for name in sorted(types) for versions in rules.users(name)}.values()
 
 
 def _version_at(versions: tuple[Plan, ...], moment: int) -> Plan:
@@ -53,6 +62,7 @@ def _is_late_for(plan: Plan, timeline: Timeline, by_id: Mapping[str, LifeEvent],
 
 
 def _late(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet) -> Decision:
+    home = timeline.household if plan.rule.per is Subject.HOUSEHOLD else None
     heard_up_to = format_instant(line.heard, plan.calendar)
     reason = (
         f"came when its feed had been heard up to {heard_up_to}, more than {plan.rule.late_accept} later; "
@@ -62,9 +72,9 @@ def _late(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet) -> De
         kind=DecisionKind.LATE,
         rule=plan.rule.name,
         version=plan.rule.version,
-        match=derived_id(plan.rule.name, plan.rule.version, "late", line.id),
+        match=derived_id(plan.rule.name, plan.rule.version, "late", line.id, *([home] if home else [])),
         person=line.person,
-        household=line.household,
+        household=home or line.household,
         area=line.area,
         at=max(line.heard, line.recorded_at),
         completed_at=line.occurred_at,
@@ -72,6 +82,7 @@ def _late(plan: Plan, timeline: Timeline, line: LifeEvent, rules: RuleSet) -> De
         known_at=line.recorded_at,
         event=line.id,
         reason=reason,
+        is_household=bool(home),
     )
 
 

@@ -29,7 +29,7 @@ class Concluded:
     """What the absences of a complete run say.
 
     Attributes:
-        over: latest deadline, ms (0: none). ends_day: it is the end of a civil day.
+        over: latest deadline, ms (-FOREVER: none). ends_day: it is the end of a civil day.
         waits: what the clock has to conclude.
         lookbacks: what must have been heard at all.
     """
@@ -54,7 +54,7 @@ class _Span:
 
     Attributes:
         begin: events that occurred before, ms, do not count.
-        over: when its time is over, ms (0 without `for`).
+        over: when its time is over, ms (-FOREVER without `for`).
         own: roots of the events of the names it speaks of, which never count as the absent ones.
     """
 
@@ -134,17 +134,15 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
     following = next((event for event in run.live if event.at > before.at and _counts(run, absence, event)), None)
     if following is None:
         return []
-    next_only = _Span(before.at, -FOREVER, 0, _behind(following), following.line.occurred_at, frozenset())
+    next_only = _Span(before.at, -FOREVER, -FOREVER, _behind(following), following.line.occurred_at, frozenset())
     return [next_only] if step.duration is None else [span, next_only]
 
 
-def _stretch(
-    run: Run, absence: AbsencePlan, passed: Trail, first: LiveEvent | None, before: LiveEvent
-) -> _Span | None:
+def _stretch(run: Run, absence: AbsencePlan, passed: Trail, first: LiveEvent | None, before: LiveEvent) -> _Span | None:
     """The span of `for: D after NAME`, empty without it; None if NAME was not bound."""
     step = absence.step
     if step.duration is None:
-        return _Span(before.at, -FOREVER, 0, None, 0, frozenset())
+        return _Span(before.at, -FOREVER, -FOREVER, None, -FOREVER, frozenset())
     anchor = _anchor(step.anchor, passed, first)
     if anchor is None:
         return None
@@ -194,7 +192,7 @@ def _looking_back(run: Run, absence: AbsencePlan, state: State, passed: Trail) -
     if first is None:
         return []
     begin = window_start(first.line.occurred_at, step.duration, run.plan.calendar)
-    return [_Span(None, begin, 0, first.at, 0, _roots(step.anchor, passed, state.first))]
+    return [_Span(None, begin, -FOREVER, first.at, -FOREVER, _roots(step.anchor, passed, state.first))]
 
 
 def _anchor(name: str | None, passed: Trail, first: LiveEvent | None) -> LiveEvent | None:
@@ -251,7 +249,7 @@ def _is_inside(event: LiveEvent, span: _Span) -> bool:
 
 
 def _wait(absence: AbsencePlan, span: _Span) -> Wait:
-    until = span.until[0] if span.until is not None else 0
+    until = span.until[0] if span.until is not None else -FOREVER
     settles = absence.source.settles_ms
     end = max(span.end, until)
     return Wait(

@@ -142,10 +142,7 @@ class _Compiler:
         if step.is_all:
             unit = AllPlan(order, step, choice, window, is_right_after, source)
         else:
-            silences = tuple(
-                SilencePlan(self._silence(each), each.duration, each.after, self._source({each.type}, order))
-                for each in step.silences
-            )
+            silences = tuple(SilencePlan(self._silence(each), each.duration, each.after) for each in step.silences)
             unit = OnePlan(order, step, choice, window, is_right_after, step.is_each, source, silences)
         return unit if is_plain else self._repeated(step, unit, is_right_after=step.is_right_after)
 
@@ -206,13 +203,17 @@ class _Compiler:
         )
 
     def _delay(self) -> int:
-        """The longest absence after the last thing bound: until it is over no match is complete."""
-        bindings = self.rule.bindings
-        last = bindings[-1]
-        if last.is_optional or any(isinstance(step, GroupStep) for step in self.rule.steps):
+        """The longest absence after the last thing bound: until it is over no match is complete.
+
+        Only where news can do nothing but open a run, be bound last, or contradict.
+        """
+        last = self.rule.bindings[-1]
+        is_simple = not any(isinstance(step, GroupStep) or _repeats(step) for step in self.rule.steps)
+        if last.is_optional or not is_simple or _is_narrow(self.rule):
             return 0
         if isinstance(last, EventStep) and last.is_all and last.name is None:
             return 0  # a member's name counts from its own event, which need not be the last
+        bindings = self.rule.bindings
         names = {*own_names(last), *({"first"} if len(bindings) == 1 and not last.is_many else ())}
         return max(
             (

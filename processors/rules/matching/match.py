@@ -29,7 +29,7 @@ from processors.rules.matching.repetition import Repeat
 from processors.rules.matching.run import Ends, Mark, Run, State, Wait, Way
 from processors.rules.matching.search import Absence, All, Count, Group, Node, One, OneOrSilence, way
 from processors.rules.matching.view import visible
-from processors.rules.model import Runs
+from processors.rules.model import Runs, Subject
 from processors.timeline import LiveEvent, Position, Timeline
 
 _START = State(0)
@@ -70,6 +70,8 @@ class Candidate(NamedTuple):
         """Identity of the match; worked out when asked for, because most candidates never come so far."""
         rule = self.plan.rule
         parts = [part for step in self.steps for part in (step.name, *(event.root for event in step.events))]
+        if rule.per is Subject.HOUSEHOLD:
+            parts.append(self.last.line.household)  # a fact may move: what both homes saw are two matches
         return derived_id(rule.name, rule.version, *parts, *([f"firing {self.fires}"] if self.fires else []))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from processors.rules.matching.match import Candidate, Found, Opening
 from processors.rules.matching.plan import FOREVER, Plan
@@ -46,21 +46,28 @@ def _start_after(ordered: Iterable[Candidate], is_concluded: Callable[[Candidate
 
     One still waiting may do so yet: what it would shut out is not sure either.
     """
-    shut: list[tuple[Position, Position]] = []
-    perhaps: list[tuple[Position, Position]] = []
+    shut: dict[Position, Position] = {}
+    perhaps: dict[Position, Position] = {}
     kept: Judged = []
     for candidate in ordered:
         if _is_within(candidate, shut):
             continue
         is_sure = is_concluded(candidate) and not _is_within(candidate, perhaps)
         kept.append((candidate, is_sure))
-        (shut if is_sure else perhaps).append((candidate.first.at, candidate.last.at))
+        ends = shut if is_sure else perhaps
+        ends[candidate.first.at] = max(candidate.last.at, ends.get(candidate.first.at, candidate.last.at))
     return kept
 
 
-def _is_within(candidate: Candidate, shut: Iterable[tuple[Position, Position]]) -> bool:
-    """Whether the event that opened it lies up to the end of a match that another event opened."""
-    return any(candidate.first.at <= last and candidate.first.at != first for first, last in shut)
+def _is_within(candidate: Candidate, shut: Mapping[Position, Position]) -> bool:
+    """Whether the event that opened it lies up to the end of a match that another event opened.
+
+    Args:
+        candidate: the match.
+        shut: by opening, the last event of its matches.
+    """
+    opened = candidate.first.at
+    return any(opened <= last and opened != first for first, last in shut.items())
 
 
 def _longest(

@@ -64,7 +64,6 @@ class Choice:
     Attributes:
         by_type: alternatives of the types named.
         others: alternatives of every other type (from `"*"`).
-        is_forking: whether one run can end in several matches.
         never: types that `others` does not speak for.
         size: how many members there are.
     """
@@ -104,7 +103,6 @@ class SilencePlan:
     choice: Choice
     duration: Duration
     after: str
-    source: Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,7 +200,7 @@ class Plan:
         feeds: every feed whose silence could matter to it.
         settles_ms: how long the slowest of those takes.
         lateness: which lines come too late for it.
-        spans: its windows by identity of their duration, filled as they are needed.
+        spans: its windows, filled as they are needed.
         opening: types that can open a run; None: any.
         delay_ms: how long after any event it binds a match is complete at the earliest, ms.
         span_ms: sum of its windows, ms. horizon_ms: with `late.accept`.
@@ -222,7 +220,7 @@ class Plan:
     feeds: tuple[str, ...]
     settles_ms: int
     lateness: Lateness
-    spans: dict[int, CivilWindow]
+    spans: dict[Duration, CivilWindow]
     opening: frozenset[str] | None
     delay_ms: int
     span_ms: int

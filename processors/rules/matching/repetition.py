@@ -24,11 +24,11 @@ from processors.rules.matching.run import (
     with_waits,
 )
 from processors.rules.matching.search import Group, Node
-from processors.rules.model import How
+from processors.rules.model import How, walk
 from processors.timeline import LiveEvent
 
-MOST_GROUP_ROUNDS = 50
-"""Rounds of a group: each is searched within the one before."""
+MOST_GROUP_EVENTS = 150
+"""Steps of all rounds of a group together: each round is searched within the one before."""
 
 
 class Repeat(Node):
@@ -38,8 +38,8 @@ class Repeat(Node):
         self.plan, self.order, self.unit = plan, plan.order, unit
         self.is_group = isinstance(unit, Group)
         self.most = plan.times.most
-        if self.is_group and self.most is None:
-            self.most = MOST_GROUP_ROUNDS
+        if isinstance(unit, Group) and self.most is None:
+            self.most = max(plan.times.least, MOST_GROUP_EVENTS // len(list(walk(unit.plan.step.steps))))
 
     def search(self, run: Run, state: State, rest: Way) -> Ends:
         """From the earliest event it can begin with."""

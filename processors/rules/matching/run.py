@@ -101,7 +101,7 @@ class State(NamedTuple):
     windows: tuple[tuple[Window, LiveEvent | None], ...] = ()
     tight: Tight = Tight.LOOSE
     waits: tuple[Wait, ...] = ()
-    over: int = 0
+    over: int = -FOREVER
     ends_day: bool = False
 
     def bind(self, bound: Sequence[Bound], place: int) -> State:
@@ -262,9 +262,9 @@ class Run:
 
     def after(self, anchor: LiveEvent, duration: Duration) -> Limit:
         """The window that begins with an event."""
-        span = self.plan.spans.get(id(duration))  # by identity: a rule's durations live as long as it does
+        span = self.plan.spans.get(duration)
         if span is None:
-            span = self.plan.spans[id(duration)] = window_of(duration, self.plan.calendar)
+            span = self.plan.spans[duration] = window_of(duration, self.plan.calendar)
         return Limit(*span.ends(anchor.line.occurred_at))
 
     def fit(self, choice: Choice, place: int, state: State) -> Alternative | None:

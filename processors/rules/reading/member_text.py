@@ -58,7 +58,20 @@ def read_target(node: CommentedMap, key: str, line: int, reader: Reader) -> Targ
             members.append(read_member(item, own, reader, key=combination, is_named=key != "absent"))
     if silences and not members:
         reader.refuse(line, "an absence alone is no choice", "write it as a step of its own: `- absent: some_event`")
+    if combination == "any_of" and key != "absent":
+        _check_differ(members, line, reader)
     return Target(tuple(members), tuple(silences), combination == "all_of")
+
+
+def _check_differ(members: list[Member], line: int, reader: Reader) -> None:
+    """In a choice a member that says the same as an earlier one can never be taken."""
+    seen: set[tuple[str, str | None]] = set()
+    for member in members:
+        said = (member.type, member.where.source if member.where else None)
+        if said in seen and member != _UNKNOWN:
+            problem = f"`any_of` names `{member.type}` twice under the same condition"
+            reader.refuse(member.where.line if member.where else line, problem, "take one of them out")
+        seen.add(said)
 
 
 def read_member(item: object, line: int, reader: Reader, *, key: str, is_named: bool) -> Member:

@@ -21,7 +21,12 @@ from processors.rules.model import Problem
 
 LONGEST_YEARS = 100
 """No duration is longer: beyond it the calendar itself comes to its end."""
+LARGEST_KB = 64
+"""No document is larger: YAML and the checks of long lists take their time."""
 
+_MOST_DIGITS = 4_000
+"""Python reads no whole number that is much longer."""
+_LONG_NUMBER = re.compile(rf"\b[\d_]{{{_MOST_DIGITS},}}\b")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
@@ -91,6 +96,11 @@ class Reader:
 
     def document(self, text: str) -> CommentedMap | None:
         """The block a document is; None, and a problem, if it is none."""
+        if len(text.encode()) > LARGEST_KB * 1024:
+            self.refuse(
+                1, f"the document is larger than {LARGEST_KB} kB", "write one rule a document, and a shorter one"
+            )
+            return None
         try:
             found = YAML(typ="rt", pure=True).load(text)
         except (YAMLError, ValueError, RecursionError) as error:
@@ -108,6 +118,8 @@ class Reader:
             case MarkedYAMLError():
                 remedy = "correct the line; quote texts that contain `: ` or `{`"
                 self.refuse(_mark(error), f"not YAML: {_first_line(error)}", remedy)
+            case ValueError() if (line := _line_of_long_number(text)) is not None:
+                self.refuse(line, "a number is too long", f"write at most {_MOST_DIGITS} digits")
             case ValueError():
                 self.refuse(_line_of_bad_date(text), f"not YAML: {error}", "write dates as 2026-01-31")
             case RecursionError():
@@ -145,6 +157,11 @@ def _mark(error: MarkedYAMLError) -> int:
 
 def _first_line(error: MarkedYAMLError) -> str:
     return str(error.problem or error.context or "unreadable").splitlines()[0]
+
+
+def _line_of_long_number(text: str) -> int | None:
+    lines = enumerate(text.splitlines(), start=1)
+    return next((number for number, line in lines if _LONG_NUMBER.search(line)), None)
 
 
 def _line_of_bad_date(text: str) -> int:

@@ -43,6 +43,9 @@ DISTINCT = ("agency", "area", "household", "feed")
 DEEPEST = 5
 """How deep groups may stand in groups."""
 
+MOST_GROUP_STEPS = 150
+"""Most steps of all rounds of a group together; one without end stops there."""
+
 _UNKNOWN = Member("unknown")
 
 
@@ -127,6 +130,10 @@ def _check_group(group: GroupStep, reader: Reader) -> None:
 
 def _check_rounds(group: GroupStep, reader: Reader) -> None:
     """All combinations inside a repetition are not in the language: their number grows without measure."""
+    rounds = group.repetition.most or group.repetition.least
+    if rounds * len(list(walk(group.steps))) > MOST_GROUP_STEPS:
+        remedy = f"keep times and steps together at {MOST_GROUP_STEPS} or below"
+        reader.refuse(group.line, "the group repeats too many steps", remedy)
     for step in walk(group.steps):
         if isinstance(step, GroupStep) and step.repetition.most != 1:
             problem = "a group that repeats cannot stand in a group that repeats"

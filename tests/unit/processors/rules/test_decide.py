@@ -216,3 +216,10 @@ def test_an_absence_that_looks_back_waits_for_a_feed_not_heard_of_yet() -> None:
     assert late_began.decisions == ()
     known = decide(rules, full, ledgers.EMPTY, Heard(feeds, dict.fromkeys(feeds, 0)), 60 * DAY_MS, waiting.agenda)
     assert [decision.kind for decision in known.decisions] == [DecisionKind.MATCHED]
+
+
+def test_what_was_trimmed_is_as_unknown_as_what_was_never_heard() -> None:
+    rules = loaded(TEXT.replace("for: 10 days after x", "for: 100 days before x"))
+    many = [line("b", "b", 200), *(line(f"c{number:04}", "c", 250) for number in range(2_000)), line("e", "a", 284)]
+    heard = Heard(every=400 * DAY_MS, every_began=0)
+    assert decide(rules, timeline(*many), ledgers.EMPTY, heard, 400 * DAY_MS).decisions == ()

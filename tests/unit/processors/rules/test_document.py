@@ -226,6 +226,7 @@ FORM = [
         4,
         "a group that repeats cannot stand in",
     ),
+    ("  - group: [{when: a}, {then: b}]\n    times: 80\n", 4, "the group repeats too many steps"),
     ("  - group: [{when: a}, {then: b, each: true}]\n    times: 2\n", 4, "`each` cannot stand in a group that repeats"),
     (
         "  - group: [{when: a, times: 2..3, how: each}]\n    times: 2\n",

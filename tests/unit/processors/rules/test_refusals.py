@@ -207,7 +207,7 @@ TOLD = [
     ('  - when: "*"\n  - then: {any_of: [a, "*"]}\n    within: 3 days of first\n', 10, "the rule matches everything"),
     ("  - when: a\n  - then: b\n    within: 21 years of first\n", 9, "together span 7,720 days; shorten them"),
     (
-        "  - group: [{when: a, times: 1000, max_gap: 30 days}]\n    times: 1000\n    max_gap: 1 day\n",
+        "  - when: a\n    times: 1000\n    max_gap: 30 days\n",
         9,
         "shorten them: a rule looks back 7,320 days at most",
     ),

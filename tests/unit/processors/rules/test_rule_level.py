@@ -133,3 +133,36 @@ def test_a_merge_is_republication_and_the_match_keeps_its_identity() -> None:
         ("withdrawn", "p"),
     ]
     assert {line["match"] for line in lines} == {alone[0]["match"]}
+
+
+def test_what_two_households_saw_of_a_fact_are_two_matches_the_old_withdrawn_first() -> None:
+    body = "per: household\nsteps:\n  - {when: a, as: x}\n"
+    story = ["01-01 a household=h id=one", "01-01 a household=g id=k change=corrected replaces=one"]
+    lines = decided(body, story)
+    assert [(line["decision"], line["household"]) for line in lines] == [
+        ("matched", "h"),
+        ("withdrawn", "h"),
+        ("matched", "g"),
+    ]
+    assert lines[1]["match"] != lines[2]["match"]
+
+
+def test_a_correction_without_household_before_its_original_leaves_the_fact_where_it_was() -> None:
+    body = "per: household\nsteps:\n  - {when: a, as: x}\n"
+    story = ["01-01 a id=k change=corrected replaces=one recorded_at=2026-01-02", "01-01 a household=h id=one"]
+    assert [line["household"] for line in decided(body, story)] == ["h"]
+
+
+def test_a_late_line_that_names_another_type_is_not_dropped_silently() -> None:
+    body = "late: {accept: 5 days}\nsteps:\n  - {when: a, as: x}\n"
+    story = ["01-01 a id=one", "01-01 b id=k change=corrected replaces=one recorded_at=2026-02-02"]
+    assert [line["decision"] for line in decided(body, ["01-01 a id=one", "02-01 c", story[1]])] == ["matched", "late"]
+
+
+def test_events_before_1970_and_for_ever_count_like_others() -> None:
+    lines = [{"id": "e", "type": "a", "person": "p", "occurred_at": day} for day in ("1960-01-01",)]
+    body = "steps:\n  - {when: a, as: x}\n  - {absent: b, for: 10 days after x}\n"
+    (line,) = run(rules(body), [*lines, {"advance_to": "1961-01-01"}])
+    assert str(line["completed_at"])[:10] == "1960-01-12"
+    for_ever = [{**lines[0], "occurred_at": "9999-12-31"}, {"advance_to": "2026-01-01"}]
+    assert list(run(rules(body), for_ever)) == []

@@ -31,6 +31,7 @@ BEYOND_FORM = (
         "cannot be step",
         "cannot stand in a group that repeats",
         "a group that repeats cannot",
+        "repeats too many steps",
         "cannot begin",
         "optional steps alone",
         "first step of a rule",
