@@ -128,7 +128,7 @@ def find(plan: Plan, timeline: Timeline, fields: Fields, now: int) -> Found:
             found += _once(_complete(run, ends, now)) if plan.is_forking else _complete(run, ends, now)
         if ends.opens:
             openings.append(Opening(live[place], ends.opens))
-        if is_first_only:
+        if is_first_only or run.is_given_up:
             break
     return Found(tuple(found), tuple(openings)) if found or openings else NOTHING
 

@@ -135,6 +135,8 @@ class Round:
         What fits both goes to the rest, unless the rest then cannot be bound; while it still may,
         the other way is right only once that has passed.
         """
+        if not run.again():
+            return FAILED
         leaving = self._leave(run, left, place)
         if leaving is not None and (leaving.is_stopped or leaving.takes(run.live[place])):
             return leaving

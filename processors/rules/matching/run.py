@@ -43,6 +43,9 @@ class Limit(NamedTuple):
 
 
 _NO_NAMES: Names = {}
+MOST_TRIES = 20_000
+"""Ways a rule tries on one timeline. Repetitions of the same type one after the other multiply them; no
+person's timeline may hold up the others of its partition."""
 NO_LIMIT = Limit(FOREVER, FOREVER)
 CLOSED = Limit(-FOREVER, -FOREVER)
 
@@ -225,11 +228,24 @@ class Attempt:
 class Run:
     """A rule over one timeline; the same for all its runs."""
 
-    __slots__ = ("attempt", "fields", "live", "plan")
+    __slots__ = ("attempt", "fields", "live", "plan", "tries")
 
     def __init__(self, plan: Plan, live: Sequence[LiveEvent], fields: Fields) -> None:
         self.plan, self.live, self.fields = plan, live, fields
         self.attempt: Attempt | None = None
+        self.tries = 0
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it has tried so many ways that it goes no further."""
+        return self.tries > MOST_TRIES
+
+    def again(self) -> bool:
+        """Counts one more way to try; False once they are too many, which counts as an error of the rule."""
+        self.tries += 1
+        if self.tries == MOST_TRIES + 1:
+            self.fields.errors += 1
+        return not self.is_given_up
 
     def stuck(self, state: State, order: int, limit: Limit = NO_LIMIT, event: LiveEvent | None = None) -> None:
         """Notes where a way ends, if somebody asked why."""

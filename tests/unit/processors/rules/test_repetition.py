@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.processors.rules.stories import decided, standing
+from processors.civil_time import Calendar
+from processors.rules.deciding.decide import decide
+from processors.rules.deciding.heard import Heard
+from processors.rules.ledger import EMPTY
+from processors.rules.lines import event_of
+from processors.timeline import timeline_of
+from tests.unit.processors.rules.stories import decided, events, rules, standing
 
 TRAILING = "steps:\n  - {when: a, as: x}\n  - {then: b, as: n, times: at least 2, within: 30 days of x%s}\n"
 MIDDLE = TRAILING + "  - {then: c, as: y, within: 60 days of x}\n"
@@ -155,3 +161,13 @@ def test_a_group_can_repeat_with_max_gap_and_unbroken() -> None:
     assert len(standing(body % "unbroken: true", near)) == 1
     assert standing(body % "unbroken: true", [*near[:2], "01-02T12:00:00Z d", *near[2:]]) == []
     assert standing(body % "stop_at: d", [*near[:4], "01-05T12:00:00Z d", near[4]]) == []
+
+
+def test_a_rule_that_tries_too_many_ways_goes_no_further() -> None:
+    same = "  - {then: b, times: at least 1, within: 300 days of x}\n"
+    body = "steps:\n  - {when: a, as: x}\n" + same * 5 + "  - {then: c, within: 300 days of x}\n"
+    story = ["01-01 c", "01-02 a", *(f"{month:02}-{day:02} b" for month in (2, 3) for day in range(1, 29))]
+    found = rules(body)
+    timeline = timeline_of([event_of(line, n, Calendar()) for n, line in enumerate(events(story), start=1)])
+    outcome = decide(found, timeline, EMPTY, Heard(every=0), timeline.lines[-1].occurred_at)
+    assert (outcome.decisions, outcome.condition_errors) == ((), 1)
