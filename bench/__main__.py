@@ -21,6 +21,7 @@ from fastavro import schemaless_reader
 from rich.console import Console
 from rich.table import Table
 
+from bench import backtest, rules
 from processors.rules.model import Subject
 from schemas.publishing import publish_heartbeat, publish_record
 from streams import topics
@@ -41,6 +42,7 @@ from streams.stages.situations import SituationWriter
 
 PERSONS = 20_000
 CHUNK = 1_000
+BACKTESTED = 1_000_000
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -92,8 +94,19 @@ class Bench:
         self._measure(decide, len(partition), lambda: situations.extend(self._decide(partition)))
         told = [out for out in situations if out.topic == topics.SITUATIONS]
         self._measure("plan, in memory", len(told), lambda: self._plan(told))
+        self._rules()
         self._whole_way(count)
         return self._results
+
+    def _rules(self) -> None:
+        """Deciding alone, and a back-test; each against a loop of its own that only decodes the same."""
+        loop, *decided = rules.measure(self._platform, self._history.parent / "decided")
+        for cost in decided:
+            ratio = cost.events_per_s / loop.events_per_s
+            self._add(cost.name, cost.events, cost.seconds, cost.cpu_s, _peak_mb(), ratio)
+        tested = backtest.measure(self._history.parent, BACKTESTED)
+        name = f"back-test, {backtest.RULES} rules, {tested.persons:,} persons"
+        self._add(name, tested.events, tested.seconds, tested.cpu_s, tested.peak_mb, tested.ratio_to_loop)
 
     def _simulate(self) -> None:
         simulate(persons=PERSONS, out=self._history)
@@ -168,13 +181,22 @@ class Bench:
         started, cpu = time.perf_counter(), time.process_time()
         work()
         spent = time.perf_counter() - started
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self._note(name, events, spent, time.process_time() - cpu, peak_mb)
+        self._note(name, events, spent, time.process_time() - cpu, _peak_mb())
 
     def _note(self, name: str, events: int, seconds: float, cpu_s: float, peak_mb: float) -> None:
         rate = events / seconds
         loop = self._results[0].events_per_s if self._results else rate
-        self._results.append(Result(name, events, round(rate), round(cpu_s, 2), round(peak_mb), round(rate / loop, 3)))
+        self._add(name, events, seconds, cpu_s, peak_mb, rate / loop)
+
+    def _add(  # noqa: PLR0913, PLR0917 - the columns
+        self, name: str, events: int, seconds: float, cpu_s: float, peak_mb: float, ratio: float
+    ) -> None:
+        rate = round(events / seconds)
+        self._results.append(Result(name, events, rate, round(cpu_s, 2), round(peak_mb), round(ratio, 3)))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _as_records(sent: list[Outgoing]) -> list[Record]:

@@ -132,7 +132,7 @@ def _backtest(history: Path, jobs: int) -> None:
     place = load_deployment(DEMO)
     wanted = Wanted(
         dict(_rules(place.rules)), {}, rule_deployment(place), ("area", "agency"),
-        frozenset(name for name, one in place.catalogue.items() if one.is_crisis), False,
+        frozenset(name for name, one in place.catalogue.items() if one.is_crisis),
         most_remembered(place.disclosure),
     )  # fmt: skip
     taken = run(wanted, pieces(history), jobs, None, lambda *_: None)

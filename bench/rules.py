@@ -30,6 +30,7 @@ from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, Timeline, apply
 from streams.backtest.making import events_of_town
 from streams.composition import DEMO, Platform
+from streams.memory import look_seldom_for_cycles
 from streams.settings import Settings
 from streams.simulation.town import Town, build
 
@@ -69,8 +70,7 @@ def measure(platform: Platform, town: Path) -> list[Cost]:
     )
     rules = _first(platform.rules.of_subject(Subject.PERSON))
     encoded = [platform.codec.encode(line) for line in many]
-    gc.collect()
-    gc.freeze()  # what was made to measure with is not looked through again and again
+    look_seldom_for_cycles()  # as a stage does
     return [
         _timed(
             "plain decode loop of life events", len(many), lambda: [platform.codec.decode(each) for each in encoded]

@@ -9,6 +9,7 @@ from streams.composition import Platform
 from streams.errors import UserError
 from streams.observing.health import Health
 from streams.observing.process import observed
+from streams.memory import look_seldom_for_cycles
 from streams.settings import load
 from streams.stages.gauges import meters_of
 from streams.stages.worker import StageWorker
@@ -23,6 +24,7 @@ def main(stage: str) -> int:
         with composition.stage(stage, platform) as built:
             meters, health = meters_of(stage, platform.deployment), Health()
             health.wait_for("its partitions")
+            look_seldom_for_cycles()
             with observed(meters, health, settings):
                 StageWorker(built, platform.bootstrap, settings, meters, health).run()
     except UserError as error:
