@@ -219,7 +219,7 @@ def _cold_with_baby(scene: Scene) -> None:
 
 NOTHING = {"offers": 0}
 FIRST_BILL = "first-arrears-unanswered"
-ILLNESS = "long-illness-without-a-talk"
+ILLNESS = "long-illness"
 LIBRARY_STORIES = (
     Story("clean", 140, _young_without_offer, offered("youth-guarantee-four-months")),
     Story("near-miss", 140, _offer_in_time, NOTHING),
@@ -234,16 +234,16 @@ LIBRARY_STORIES = (
     Story("clean", 30, _evicted, offered("evicted-without-a-new-address")),
     Story("household", 175, _moves, offered("three-moves-in-a-year")),
     Story("clean", 65, _expelled, offered("expelled-without-a-new-school")),
-    Story("household", 55, _both_dismissed, offered("both-parents-out-of-work")),
+    Story("household", 55, _both_dismissed, offered("two-members-out-of-work")),
     Story("near-miss", 55, _first_has_work_again, NOTHING),
     Story("household", 95, _three_registers, offered("three-signals-in-one-household")),
     Story("clean", 32, _back_in_hospital, offered("back-in-hospital-within-thirty-days")),
-    Story("household", 28, _both_in_hospital, offered("both-partners-in-hospital")),
+    Story("household", 28, _both_in_hospital, offered("two-members-in-hospital")),
     Story("clean", 85, _bills_after_hospital, offered("arrears-after-hospital")),
     Story("household", 76, _no_family_benefit, offered("birth-without-family-benefit")),
     Story("clean", 65, _bills_after_bereavement, offered("arrears-after-bereavement")),
-    Story("clean", 45, _no_income_after_prison, offered("release-without-footing")),
-    Story("clean", 30, _moves_on_after_prison, offered("release-without-footing")),
+    Story("clean", 45, _no_income_after_prison, offered("release-then-move-or-no-claim")),
+    Story("clean", 30, _moves_on_after_prison, offered("release-then-move-or-no-claim")),
     Story("near-miss", 45, _settles_after_prison, NOTHING),
     Story("clean", 115, _released_twice, offered("released-twice-in-a-year")),
     Story("clean", 55, _two_creditors, offered("arrears-with-different-creditors")),

@@ -57,7 +57,7 @@ def _benefit_stop(scene: Scene) -> None:
 
 def _absence_and_arrears(scene: Scene) -> None:
     scene.tell("absence_threshold_reached", 0, (scene.pupil, ""), days=15.0)
-    scene.arrears(30, scene.pupil)
+    scene.arrears(30, scene.tenant)
 
 
 def _bereavement(scene: Scene) -> None:
@@ -132,7 +132,7 @@ STORIES = (
     Story("clean", 12, _discharge, offered(DISCHARGE)),
     Story("clean", 20, _release, offered("release-without-address")),
     Story("clean", 45, _benefit_stop, offered("income-gap-after-benefit-stop")),
-    Story("clean", 42, _absence_and_arrears, offered("school-absence-and-rent-arrears")),
+    Story("household", 42, _absence_and_arrears, offered("school-absence-and-rent-arrears")),
     Story("clean", 75, _bereavement, offered("bereavement-without-support")),
     Story("clean", 82, _birth, offered("new-child-under-strain")),
     Story("joined", 22, _joined, {"offers": 1, "rules": [DISCHARGE, "release-without-address"]}),

@@ -7,9 +7,9 @@ import sys
 from streams import composition, logs
 from streams.composition import Platform
 from streams.errors import UserError
+from streams.memory import look_seldom_for_cycles
 from streams.observing.health import Health
 from streams.observing.process import observed
-from streams.memory import look_seldom_for_cycles
 from streams.settings import load
 from streams.stages.gauges import meters_of
 from streams.stages.worker import StageWorker

@@ -11,7 +11,7 @@ from tests.truth.patterns import Found, Timeline, bind, following, number, openi
 
 
 def absent_then_arrears(line: Timeline) -> Found:
-    """Absence from school, then rent arrears within 90 days."""
+    """Absence from school of a member, then rent arrears of any within 90 days."""
     for absence in openings(line, "absence_threshold_reached"):
         until = end_of_days(line[absence].occurred_at, 90)
         arrears = following(line, absence, {"rent_arrears_reported"}, until)
@@ -28,7 +28,7 @@ def child_then_strain(line: Timeline) -> Found:
             yield strain, bind("new-child-under-strain", line, [birth, strain])
 
 
-def both_dismissed(line: Timeline) -> Found:
+def two_dismissed(line: Timeline) -> Found:
     """One member dismissed, another within 6 months, and no new job of the first before that."""
     for first in openings(line, "job_lost", _is_dismissal):
         who, lost_at = line[first].person, line[first].occurred_at
@@ -44,7 +44,7 @@ def both_dismissed(line: Timeline) -> Found:
             continue
         between = line[first + 1 : second]
         if not any(event.type == "job_started" and event.person == who for event in between):
-            yield second, bind("both-parents-out-of-work", line, [first, second], line[second].occurred_at)
+            yield second, bind("two-members-out-of-work", line, [first, second], line[second].occurred_at)
 
 
 def _is_dismissal(event: Event) -> bool:
@@ -88,7 +88,7 @@ def back_in_hospital(line: Timeline) -> Found:
             yield second, bind("back-in-hospital-within-thirty-days", line, [first, second])
 
 
-def both_in_hospital(line: Timeline) -> Found:
+def two_in_hospital(line: Timeline) -> Found:
     """Two members of a household out of hospital within 30 days, each after 5 days or more."""
     long_stays = list(openings(line, "hospital_discharged", lambda event: number(event, "stay_days") >= 5))
     for first in long_stays:
@@ -96,7 +96,7 @@ def both_in_hospital(line: Timeline) -> Found:
         for second in long_stays:
             if second > first and line[second].person != line[first].person:
                 if line[second].occurred_at < until:
-                    yield second, bind("both-partners-in-hospital", line, [first, second])
+                    yield second, bind("two-members-in-hospital", line, [first, second])
                 break
 
 
@@ -138,15 +138,15 @@ def released_without_address(line: Timeline) -> Found:
         yield position, bind("release-without-address", line, [position])
 
 
-def released_without_footing(line: Timeline) -> Found:
-    """Out of prison, and within 30 days either a move, or the days pass without a benefit claimed."""
+def released_then_moved_or_silent(line: Timeline) -> Found:
+    """Out of prison, and within 30 days either a move, wherever to, or the days pass without a benefit claimed."""
     for release in openings(line, "prison_released"):
         deadline = end_of_days(line[release].occurred_at, 30)
         move = following(line, release, {"moved"}, deadline)
         if move is not None:
-            yield move, bind("release-without-footing", line, [release, move])
+            yield move, bind("release-then-move-or-no-claim", line, [release, move])
         elif following(line, release, {"benefit_claimed"}, deadline) is None:
-            yield release, bind("release-without-footing", line, [release], deadline)
+            yield release, bind("release-then-move-or-no-claim", line, [release], deadline)
 
 
 def released_twice(line: Timeline) -> Found:

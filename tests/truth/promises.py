@@ -32,7 +32,7 @@ PROMISES = {
     "new-child-under-strain": Promise(("family-support-visit", "child-care-subsidy"), NORMAL, "family-team"),
     "arrears-after-bereavement": Promise(("bereavement-visit", "early-debt-contact"), NORMAL, "family-team"),
     "birth-without-family-benefit": Promise(("benefit-check", "child-care-subsidy"), NORMAL, "family-team"),
-    "both-parents-out-of-work": Promise(
+    "two-members-out-of-work": Promise(
         ("income-support-call", "benefit-check", "family-support-visit"), HIGH, "family-team"
     ),
     "expelled-without-a-new-school": Promise(("school-return", "youth-coach"), NORMAL, "youth-team"),
@@ -48,7 +48,7 @@ PROMISES = {
     "unpaid-bills-after-job-loss": Promise(("early-debt-contact", "income-support-call"), NORMAL, "debt-team"),
     "arrears-after-hospital": Promise(("benefit-check", "early-debt-contact"), NORMAL, "care-bridge"),
     "back-in-hospital-within-thirty-days": Promise(("home-care-assessment",), HIGH, "care-bridge"),
-    "both-partners-in-hospital": Promise(("home-care-assessment",), HIGH, "care-bridge"),
+    "two-members-in-hospital": Promise(("home-care-assessment",), HIGH, "care-bridge"),
     "evicted-without-a-new-address": Promise(
         ("temporary-housing", "tenancy-sustainment"), HIGH, "housing-prevention", hold=0
     ),
@@ -56,9 +56,9 @@ PROMISES = {
     "notice-without-a-debt-plan": Promise(("debt-advice", "legal-help-eviction"), HIGH, "housing-prevention"),
     "rent-debt-that-grows": Promise(("tenancy-sustainment", "debt-advice"), HIGH, "housing-prevention"),
     "three-moves-in-a-year": Promise(("tenancy-sustainment",), LOW, "housing-prevention"),
-    "release-without-footing": Promise(("income-support-call", "temporary-housing"), NORMAL, "reintegration"),
+    "release-then-move-or-no-claim": Promise(("income-support-call", "temporary-housing"), NORMAL, "reintegration"),
     "released-twice-in-a-year": Promise(("job-coach", "temporary-housing"), NORMAL, "reintegration"),
-    "long-illness-without-a-talk": Promise(("return-to-work-talk",), LOW, "work-team"),
+    "long-illness": Promise(("return-to-work-talk",), LOW, "work-team"),
     "long-term-unemployment": Promise(("job-coach", "benefit-check"), NORMAL, "work-team"),
     "short-contracts-and-then-none": Promise(("job-coach", "income-support-call"), LOW, "work-team"),
     "youth-guarantee-four-months": Promise(("youth-coach", "job-coach"), NORMAL, "youth-team"),

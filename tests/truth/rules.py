@@ -106,7 +106,7 @@ RULES = (
         months(18),
     ),
     _rule("short-contracts-and-then-none", "job_started", work.short_contracts, months(12), LONGEST),
-    _rule("long-illness-without-a-talk", "sick_leave_started", work.ill_for_long),
+    _rule("long-illness", "sick_leave_started", work.ill_for_long),
     # housing
     _rule("eviction-risk-after-job-loss", "job_lost", work.job_lost_then_rent, days(90)),
     _rule("repeated-rent-arrears", "rent_arrears_reported", work.arrears_twice, months(6)),
@@ -124,7 +124,7 @@ RULES = (
         months(4),
         fits=_left_school_early,
     ),
-    _rule("school-absence-and-rent-arrears", "absence_threshold_reached", family.absent_then_arrears, months(6)),
+    _household("school-absence-and-rent-arrears", "absence_threshold_reached", family.absent_then_arrears, months(6)),
     _silence(
         "expelled-without-a-new-school",
         "school_exited",
@@ -132,7 +132,7 @@ RULES = (
         lambda instant: end_of_working_days(instant, 15),
         fits=_is(reason="expelled"),
     ),
-    _household("both-parents-out-of-work", "job_lost", family.both_dismissed, months(6)),
+    _household("two-members-out-of-work", "job_lost", family.two_dismissed, months(6)),
     _household(
         "three-signals-in-one-household",
         "job_lost rent_arrears_reported school_exited",
@@ -142,7 +142,7 @@ RULES = (
     # health and care
     _rule("discharge-without-home-care", "hospital_discharged", family.discharged_without_care),
     _rule("back-in-hospital-within-thirty-days", "hospital_discharged", family.back_in_hospital, days(90)),
-    _household("both-partners-in-hospital", "hospital_discharged", family.both_in_hospital, days(90)),
+    _household("two-members-in-hospital", "hospital_discharged", family.two_in_hospital, days(90)),
     _rule("arrears-after-hospital", "hospital_discharged", family.arrears_after_hospital, months(6)),
     # bereavement and birth
     _silence("bereavement-without-support", "died", "benefit_claimed", days(60), fits=_is(role="partner")),
@@ -151,7 +151,7 @@ RULES = (
     _rule("arrears-after-bereavement", "died", family.bereaved_then_arrears),
     # justice
     _rule("release-without-address", "prison_released", family.released_without_address),
-    _rule("release-without-footing", "prison_released", family.released_without_footing),
+    _rule("release-then-move-or-no-claim", "prison_released", family.released_then_moved_or_silent),
     _rule("released-twice-in-a-year", "prison_released", family.released_twice, months(12)),
     # debt
     _rule("arrears-with-different-creditors", "arrears_signalled", family.different_creditors, months(6)),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.truth.days import days_before, end_of_days, end_of_months
 from tests.truth.life import Event
-from tests.truth.patterns import Found, Test, Timeline, bind, following, number, openings
+from tests.truth.patterns import Found, Timeline, bind, following, number, openings
 
 
 def job_lost_then_rent(line: Timeline) -> Found:
@@ -62,29 +62,34 @@ def ill_for_long(line: Timeline) -> Found:
         for times in (1, 2, 3):
             deadline = end_of_months(line[illness].occurred_at, 4 * times)
             if following(line, illness, {"sick_leave_ended"}, deadline) is None:
-                found = bind("long-illness-without-a-talk", line, [illness], deadline)
+                found = bind("long-illness", line, [illness], deadline)
                 yield illness, replace(found, bound=(*found.bound, f"time {times}"))
 
 
+RENT_DEBT = {"rent_arrears_reported", "rent_arrears_cleared"}
+
+
 def rent_debt_grows(line: Timeline) -> Found:
-    """Three reports in 6 months, none lower than before, each 2 months after the last at most, none cleared."""
-    for first in openings(line, "rent_arrears_reported"):
-        bound = [first]
-        while len(bound) < 3:
-            until = min(end_of_months(line[bound[-1]].occurred_at, 2), end_of_months(line[first].occurred_at, 6))
-            highest = max(number(line[position], "amount") for position in bound)
-            step = following(
-                line, bound[-1], {"rent_arrears_reported", "rent_arrears_cleared"}, until, _not_below(highest)
-            )
-            if step is None or line[step].type == "rent_arrears_cleared":
-                break
-            bound.append(step)
-        if len(bound) == 3:
-            yield bound[-1], bind("rent-debt-that-grows", line, bound)
+    """Three reports in a row in 6 months, none lower than the one before nor without an amount, 2 months apart at most.
+
+    A payment ends the row.
+    """
+    told = [position for position, event in enumerate(line) if event.type in RENT_DEBT]
+    for row in zip(told, told[1:], told[2:], strict=False):
+        if _is_growing([line[position] for position in row]):
+            yield row[-1], bind("rent-debt-that-grows", line, row)
 
 
-def _not_below(highest: float) -> Test:
-    return lambda event: event.type == "rent_arrears_cleared" or number(event, "amount") >= highest
+def _is_growing(row: list[Event]) -> bool:
+    first, *later = [event.occurred_at for event in row]
+    amounts = [number(event, "amount") for event in row]
+    return (
+        all(event.type == "rent_arrears_reported" for event in row)
+        and amounts == sorted(amounts)
+        and amounts[0] >= 0
+        and later[0] < end_of_months(first, 2)
+        and later[1] < min(end_of_months(later[0], 2), end_of_months(first, 6))
+    )
 
 
 def notice_without_plan(line: Timeline) -> Found:
@@ -99,33 +104,21 @@ def notice_without_plan(line: Timeline) -> Found:
             yield notice, bind("notice-without-a-debt-plan", line, [notice], line[notice].occurred_at)
 
 
-CASE = {
-    "eviction_claim_filed",
-    "eviction_notice_served",
-    "eviction_executed",
-    "rent_arrears_reported",
-    "rent_arrears_cleared",
-}
-
-
 def eviction_case_goes_on(line: Timeline) -> Found:
-    """A claim; what comes next about the home is no payment; arrears, notice or eviction within 6 months."""
+    """A claim; arrears, notice or eviction within 6 months of it, and no payment before that."""
+    steps = {"rent_arrears_reported", "eviction_notice_served", "eviction_executed"}
     for claim in openings(line, "eviction_claim_filed"):
-        until = end_of_months(line[claim].occurred_at, 6)
-        step = following(line, claim, CASE - {"eviction_claim_filed", "rent_arrears_cleared"}, until)
-        if step is None:
-            continue
-        nearest = next(event for event in line[claim + 1 :] if event.type in CASE)
-        if nearest.type != "rent_arrears_cleared":
+        step = following(line, claim, steps, end_of_months(line[claim].occurred_at, 6))
+        if step is not None and not any(event.type == "rent_arrears_cleared" for event in line[claim:step]):
             yield step, bind("eviction-case-goes-on", line, [claim, step], line[step].occurred_at)
 
 
 def three_moves(line: Timeline) -> Found:
-    """A household moves three times in 12 months; the same place again within 7 days is one and the same move."""
+    """Three moves in 12 months; to the same place within 7 days is one move, where to must be known."""
     moves: list[int] = []
     for position in openings(line, "moved"):
         place, at = line[position].attributes.get("municipality_to"), line[position].occurred_at
-        if not any(
+        if place and not any(
             line[kept].is_from(municipality_to=place) and at < end_of_days(line[kept].occurred_at, 7) for kept in moves
         ):
             moves.append(position)

@@ -177,7 +177,7 @@ def test_a_household_s_situation_ends_with_anybody_it_rests_on():
     both = [loss("2026-01-05"), loss("2026-02-05", person="p2")]
     (alone,) = found(*both)["offers"]
     refused = found(*both, opt_outs=[OptOut("p2", "h1", at("2026-01-01"))])
-    assert [s["rule"] for s in alone["situations"]] == ["both-parents-out-of-work"]
+    assert [s["rule"] for s in alone["situations"]] == ["two-members-out-of-work"]
     assert refused["offers"] == [] and refused["suppressed"][0]["reason"] == "opted-out"
 
 
