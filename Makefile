@@ -45,7 +45,10 @@ setup-dev: .venv/.installed-dev .venv/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(HISTORY_MADE): | .venv/.installed
+# A town is simulated anew when what makes it has changed: another version's would lack feeds.
+TOWN_SOURCES := $(wildcard streams/simulation/*.py tests/truth/*.py infra/demo/*.yaml infra/demo/contracts/*/*/* processors/rules/library/*/*.yaml)
+
+$(HISTORY_MADE): $(TOWN_SOURCES) | .venv/.installed
 	rm -rf $(HISTORY) .headwater/history-*.made
 	$(BIN)/headwater simulate --persons $(PERSONS) --months $(MONTHS) --seed $(SEED) --out $(HISTORY)
 	$(BIN)/python -m tests.truth $(HISTORY)
