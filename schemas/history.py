@@ -17,9 +17,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processors.civil_time import Calendar, day_start, parse_instant
+from processors.civil_time import DAY_MS, Calendar, day_start, parse_instant
 from processors.events import ChangeKind
-from schemas.attributes import encode_attributes
+from schemas.attributes import decode_attributes, encode_attributes
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("ms", tz="UTC")
@@ -51,6 +51,9 @@ ROWS = pa.schema([pa.field(one.name, pa.int64() if one.type == _TIME else one.ty
 _REQUIRED = tuple(one.name for one in FILE if not one.nullable)
 _TIME_REMEDY = "write 2026-01-05 or 2026-01-05T10:00:00Z"
 _REMEDIES = {"attributes": "write a JSON object with texts, numbers, true and false"}
+_TIMES = tuple(one.name for one in FILE if one.type == _TIME)
+EARLIEST, LATEST = -2_208_988_800_000, 7_258_118_400_000
+"""1900 and 2200, UTC, ms: what is outside is a mistake."""
 _FIRST_ROWS = 3
 """Rows named of each kind of fault."""
 
@@ -91,10 +94,12 @@ class Reader:
     Attributes:
         calendar: zone of bare dates.
         types: of the catalogue; None: any type is known (experiments).
+        until: ms; rows recorded after it are as if they were not there. None: all are read.
     """
 
     calendar: Calendar
     types: frozenset[str] | None
+    until: int | None = None
 
     def rows(self, batch: pa.RecordBatch, first_row: int, place: Callable[[int], str], out: LeftOut) -> pa.RecordBatch:
         """The usable rows of a batch.
@@ -111,9 +116,14 @@ class Reader:
         _check_columns(batch.schema)
         columns, unread = self._columns(batch)
         _fill(columns, first_row)
-        bad = _bad(itertools.chain(unread, self._reasons(columns)), out, place)
+        bad = _bad(itertools.chain(unread, self._reasons(columns)), out, place, self._later(columns))
         rows = pa.RecordBatch.from_arrays([columns[name] for name in ROWS.names], schema=ROWS)
         return rows if bad is None else rows.filter(pc.invert(bad))
+
+    def _later(self, columns: dict[str, pa.Array]) -> pa.Array | None:
+        if self.until is None:
+            return None
+        return pc.fill_null(pc.greater(columns["recorded_at"], self.until), False)
 
     def _columns(self, batch: pa.RecordBatch) -> tuple[dict[str, pa.Array], list[Reason]]:
         """The columns in their types, and in which rows a value could not be read."""
@@ -144,9 +154,9 @@ class Reader:
                 raise HistoryFault(f"`{name}` has times without a zone", "write them as timestamps in UTC")
             return column.cast(_TIME, safe=False).cast(pa.int64())
         if pa.types.is_integer(kind):
-            return column.cast(pa.int64())
+            return column.cast(pa.int64(), safe=False)
         if pa.types.is_date(kind):
-            return _mapped(column.cast(pa.date32()), self._day, pa.int64())
+            return _mapped(_days(column), self._day, pa.int64())
         return _mapped(_cast(name, column, pa.string()), self._moment, pa.int64())
 
     def _day(self, day: date) -> int:
@@ -159,6 +169,9 @@ class Reader:
         for name in ("id", "person"):
             yield f"`{name}` is empty; every row needs one", _is_blank(columns[name])
         yield "`occurred_at` is empty; every row needs one", pc.is_null(columns["occurred_at"])
+        for name in _TIMES:
+            outside = pc.or_(pc.less(columns[name], EARLIEST), pc.greater_equal(columns[name], LATEST))
+            yield f"`{name}` is before 1900 or after 2199; {_TIME_REMEDY}", pc.fill_null(outside, False)
         types = columns["type"]
         yield "`type` is empty; every row needs one", _is_blank(types)
         if self.types is not None:
@@ -173,9 +186,8 @@ class Reader:
         yield "`replaces` is empty in a row that changes another; name an id of the fact", lost
 
 
-def _bad(reasons: Iterable[Reason], out: LeftOut, place: Callable[[int], str]) -> pa.Array | None:
-    """Which rows cannot be used, each counted for the first reason that holds; None when all can."""
-    bad: pa.Array | None = None
+def _bad(reasons: Iterable[Reason], out: LeftOut, place: Callable[[int], str], bad: pa.Array | None) -> pa.Array | None:
+    """Which rows cannot be used, those given first, the others counted for the first reason; None when all can."""
     for reason, holds in reasons:
         new = holds if bad is None else pc.and_(holds, pc.invert(bad))
         count = pc.sum(new).as_py() or 0
@@ -189,6 +201,8 @@ def _check_columns(schema: pa.Schema) -> None:
     if missing := [name for name in _REQUIRED if name not in schema.names]:
         listed = ", ".join(f"`{name}`" for name in missing)
         raise HistoryFault(f"has no column {listed}", f"a history has: {', '.join(FILE.names)}")
+    if twice := sorted(name for name, times in Counter(schema.names).items() if times > 1 and name in FILE.names):
+        raise HistoryFault(f"has column `{twice[0]}` twice", "leave one of them out")
     if unknown := [name for name in schema.names if name not in FILE.names]:
         listed = ", ".join(f"`{name}`" for name in unknown)
         raise HistoryFault(
@@ -218,8 +232,24 @@ def _mapped(column: pa.Array, value_of: Callable[[Any], object], kind: pa.DataTy
 def _attributes(column: pa.Array) -> pa.Array:
     """Attributes as the platform encodes them: as they are, or made from JSON text."""
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return column.cast(pa.binary())
+        return _mapped(column.cast(pa.binary()), _checked, pa.binary())
     return _mapped(_cast("attributes", column, pa.string()), _encoded, pa.binary())
+
+
+def _checked(encoded: bytes) -> bytes | None:
+    """Bytes that are attributes as the platform encodes them; else None."""
+    try:
+        decode_attributes(encoded)
+    except (ValueError, LookupError, EOFError, TypeError, OverflowError, MemoryError):
+        return None
+    return encoded
+
+
+def _days(column: pa.Array) -> pa.Array:
+    """Dates that a calendar has; null for those far outside, which Python has no value for."""
+    days = column.cast(pa.date32()).cast(pa.int32())
+    is_near = pc.and_(pc.greater_equal(days, EARLIEST // DAY_MS), pc.less(days, LATEST // DAY_MS))
+    return pc.if_else(is_near, days, None).cast(pa.date32())
 
 
 def _encoded(text: str) -> bytes | None:

@@ -17,7 +17,6 @@ from processors.backtest.difference import Found
 from processors.disclosure.policy import DisclosurePolicy
 from processors.disclosure.protect import rounded
 
-
 OTHER = "other"
 """Group of all values of which none may be named, since too few stand behind each."""
 
@@ -187,9 +186,7 @@ def _periods(
     )
 
 
-def _groups(
-    counts: RuleCounts, key: str, periods: Sequence[tuple[str, ...]], span: Span
-) -> tuple[Group, ...] | None:
+def _groups(counts: RuleCounts, key: str, periods: Sequence[tuple[str, ...]], span: Span) -> tuple[Group, ...] | None:
     """Groups of one key, in order of their names, small ones joined; periods only as fine as all of them allow."""
     groups, policy = counts.groups.get(key, Groups()), span.policy
     if groups.is_too_many:

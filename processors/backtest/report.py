@@ -14,9 +14,11 @@ from processors.backtest.findings import (
     LeadTime,
     Period,
     RuleFindings,
+    Shown,
     Span,
     TeamFindings,
     TeamPlan,
+    about,
     difference,
     rule_findings,
     team_findings,
@@ -33,8 +35,9 @@ class Read:
 
     Attributes:
         first, last: local days on which it begins and ends.
-        events: rows read. left_out: rows that could not be used, by reason.
+        events: rows read. left_out: rows that could not be used, by reason. Neither is protected yet.
         faults: files of which not all could be read.
+        is_cut: whether it ends before its last row does (`--until`).
     """
 
     first: date
@@ -42,6 +45,7 @@ class Read:
     events: int
     left_out: Mapping[str, int]
     faults: Sequence[str]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +53,21 @@ class Report:
     """What a back-test tells.
 
     Attributes:
+        events: rows read; left_out: rows that could not be used, by reason; None: fewer than `round_to`.
         crises: per rule (`name/version`) the types that are a crisis for it.
+        condition_errors: conditions that could not be evaluated, as `events`.
     """
 
     read: Read
+    events: Shown
+    left_out: Mapping[str, Shown]
     policy: DisclosurePolicy
     by: tuple[str, ...]
     rules: tuple[RuleFindings, ...]
     teams: tuple[TeamFindings, ...]
     differences: tuple[Difference, ...]
     crises: Mapping[str, frozenset[str]]
-    condition_errors: int
+    condition_errors: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,9 @@ class Asked:
         rules, old: on trial; old is None without a comparison.
         teams: of the deployment.
         by: keys of groups.
-        crises: types that are a crisis; is_crisis_named: whether the user named them.
+        crises: types that are a crisis.
         policy: how strictly numbers are protected.
+        public: by key the groups that anybody knows.
     """
 
     rules: RuleSet
@@ -79,8 +88,8 @@ class Asked:
     teams: tuple[TeamPlan, ...]
     by: tuple[str, ...]
     crises: frozenset[str]
-    is_crisis_named: bool
     policy: DisclosurePolicy
+    public: Mapping[str, frozenset[str]]
 
 
 def report(asked: Asked, counts: Counts, read: Read) -> Report:
@@ -92,20 +101,23 @@ def report(asked: Asked, counts: Counts, read: Read) -> Report:
         working_days=sum(is_working_day(day, calendar) for day in days),
         by=asked.by,
         policy=asked.policy,
+        public=asked.public,
     )
-    crises = crises_of(asked.rules, asked.crises, asked.is_crisis_named)
+    crises = crises_of(asked.rules, asked.crises)
     rules = tuple(
         rule_findings(rule.key, counts.of(rule.key), span, has_crises=rule.key in crises) for rule in asked.rules.rules
     )
     return Report(
         read=read,
+        events=about(read.events, asked.policy),
+        left_out={reason: about(rows, asked.policy) for reason, rows in read.left_out.items()},
         policy=asked.policy,
         by=asked.by,
         rules=rules,
         teams=tuple(_teams(asked, rules, counts, span)),
         differences=tuple(_differences(asked, counts)),
         crises=crises,
-        condition_errors=counts.condition_errors,
+        condition_errors=about(counts.condition_errors, asked.policy),
     )
 
 
@@ -147,8 +159,8 @@ def document(told: Report) -> dict[str, Any]:
         "history": {
             "from": told.read.first.isoformat(),
             "until": told.read.last.isoformat(),
-            "events": told.read.events,
-            "left_out": dict(sorted(told.read.left_out.items())),
+            "events": told.events,
+            "left_out": dict(sorted(told.left_out.items())),
             "faults": list(told.read.faults),
         },
         "disclosure": {"least": told.policy.least, "round_to": told.policy.round_to},

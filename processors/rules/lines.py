@@ -42,11 +42,15 @@ _KEYS = frozenset({"id", "type", "person", "occurred_at", "recorded_at", "change
 
 
 class BadLine(ValueError):
-    """A line of the input cannot be used; says which, why, and what to write instead."""
+    """A line of the input cannot be used; says which, why, and what to write instead.
 
-    def __init__(self, number: int, problem: str, remedy: str) -> None:
+    Attributes:
+        kind: the problem without anything the line holds, for reports that must not repeat it.
+    """
+
+    def __init__(self, number: int, problem: str, remedy: str, kind: str = "") -> None:
         super().__init__(f"line {number}: {problem}; {remedy}")
-        self.number, self.problem, self.remedy = number, problem, remedy
+        self.number, self.problem, self.remedy, self.kind = number, problem, remedy, kind or problem
 
 
 def json_attributes(data: bytes) -> Mapping[str, Attribute]:
@@ -263,7 +267,8 @@ def event_of(line: Line, number: int, calendar: Calendar) -> LifeEvent:
         BadLine: something is missing, unknown or unreadable.
     """
     if unknown := sorted(line.keys() - _KEYS):
-        raise BadLine(number, f"`{unknown[0]}` is not known", f"use only {', '.join(sorted(_KEYS))}")
+        remedy = f"use only {', '.join(sorted(_KEYS))}"
+        raise BadLine(number, f"`{unknown[0]}` is not known", remedy, "a line has a key that is not known")
     occurred_at = _moment(line, "occurred_at", number, calendar)
     change = _change(line, number)
     return LifeEvent(
@@ -288,7 +293,8 @@ def _change(line: Line, number: int) -> ChangeKind:
     try:
         return ChangeKind(str(line.get("change") or "created"))
     except ValueError:
-        raise BadLine(number, f"`change: {line['change']}` is not known", f"use {', '.join(ChangeKind)}") from None
+        remedy = f"use {', '.join(ChangeKind)}"
+        raise BadLine(number, f"`change: {line['change']}` is not known", remedy, "`change` is not known") from None
 
 
 def _text(line: Line, key: str, number: int) -> str:
@@ -301,11 +307,8 @@ def _text(line: Line, key: str, number: int) -> str:
 def _moment(line: Line, key: str, number: int, calendar: Calendar) -> int:
     moment = parse_instant(str(line.get(key, "")), calendar)
     if moment is None:
-        raise BadLine(
-            number,
-            f"`{key}` is no time, or one without a zone",
-            f'write "{key}": "2026-01-05" or "2026-01-05T10:00:00Z"',
-        )
+        remedy = f'write "{key}": "2026-01-05" or "2026-01-05T10:00:00Z"'
+        raise BadLine(number, f"`{key}` is no time, or one without a zone", remedy)
     return moment
 
 

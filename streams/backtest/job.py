@@ -40,7 +40,7 @@ class Job:
         deployment: what both are checked against.
         by: keys of groups.
         crises: types that are a crisis.
-        is_crisis_named: whether the user named them.
+        until: where the clock ends, ms; rows recorded after it are not heard. None: with the history.
         most: contributors a cell remembers.
         buckets: how many.
         folder: for rows put aside.
@@ -51,7 +51,7 @@ class Job:
     deployment: Deployment
     by: tuple[str, ...]
     crises: frozenset[str]
-    is_crisis_named: bool
+    until: int | None
     most: int
     buckets: int
     folder: Path
@@ -62,7 +62,7 @@ class Sorted:
     """What came of a piece.
 
     Attributes:
-        rows: read, usable or not.
+        rows: read, usable or not; without those recorded too late.
         used: usable rows whose type matters.
         first, last: ms; of the usable rows, the earliest event and the latest moment.
         fault: why the rest of the piece could not be read; None: it was.
@@ -135,26 +135,30 @@ class Worker:
         old = load_rules(job.old, job.deployment) if job.old else None
         self._types = types_of([new, *([old] if old else [])], job.crises)
         catalogue = job.deployment.catalogue
-        self._reader = Reader(job.deployment.calendar, None if catalogue is None else frozenset(catalogue))
+        types = None if catalogue is None else frozenset(catalogue)
+        self._reader = Reader(job.deployment.calendar, types, job.until)
         self._trials = _trials(job, new, old)
         self._spills: dict[Subject, Spill] = {}
 
     def sort(self, piece: Piece) -> Sorted:
         """Reads a piece and puts its rows aside by person."""
-        left_out, chunks, rows, used = LeftOut(), list[Chunk](), 0, 0
+        job, left_out, chunks, rows, used = self._job, LeftOut(), list[Chunk](), 0, 0
         moments: list[int] = []
         fault = None
         try:
-            for batch in batches(piece, self._job.deployment.calendar, left_out):
+            for batch in batches(piece, job.deployment.calendar, left_out, job.until):
                 usable = self._reader.rows(batch.rows, batch.first_row, batch.place, left_out)
                 moments += _moments(usable, batch)
                 kept = self._used(usable)
-                rows, used = rows + batch.rows.num_rows, used + kept.num_rows
+                rows, used = rows + usable.num_rows, used + kept.num_rows
                 if kept.num_rows:
                     chunks += self._spill(Subject.PERSON).add(kept, "person")
         except HistoryFault as error:
             fault = f"{piece.file.name} {error.problem}; {error.remedy}"
+        except pa.ArrowException:
+            fault = f"{piece.file.name} has values that cannot be read; make it again, or leave it out"
         first, last = (min(moments), max(moments)) if moments else (None, None)
+        rows += left_out.counts.total()
         return Sorted(rows, used, first, last, tuple(chunks), left_out, fault)
 
     def decide_persons(self, chunks: Iterable[Chunk], heard: Heard) -> Decided:
@@ -199,7 +203,7 @@ def _trials(job: Job, new: RuleSet, old: RuleSet | None) -> dict[Subject, _Trial
     trials = {}
     for subject in {*ours, *theirs}:
         mine = ours.get(subject) or new.of_subject(subject)
-        crises = crises_of(mine, job.crises, job.is_crisis_named)
+        crises = crises_of(mine, job.crises)
         question = Question(job.by, crises, leads_of(mine), new.calendar, decode_attributes, job.most)
         trials[subject] = _Trial(mine, theirs.get(subject), question, paired)
     return trials

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
-import orjson
 import pyarrow as pa
 
-from processors.civil_time import Calendar, parse_instant
+from processors.civil_time import Calendar
 from processors.events import LifeEvent
-from processors.rules.lines import BadLine, Line, event_of
-from schemas.history import LeftOut
+from processors.rules.input import read_line
+from processors.rules.lines import BadLine
+from schemas.history import EARLIEST, LATEST, LeftOut
 
+_OUTSIDE = "a line is recorded before 1900 or after 2199; write 2026-01-05 or 2026-01-05T10:00:00Z"
 _COLUMNS = tuple(one.name for one in fields(LifeEvent))
 
 
@@ -20,11 +21,12 @@ class LineReader:
     """Reads the lines of one file in order.
 
     Attributes:
-        clock: ms; where the lines so far have moved it, 0 before the first.
+        clock: ms; where the lines so far have moved it, 0 before the first. No line recorded after `until`, and
+            no clock line after it, is heard.
     """
 
-    def __init__(self, file: str, calendar: Calendar, out: LeftOut) -> None:
-        self._file, self._calendar, self._out = file, calendar, out
+    def __init__(self, file: str, calendar: Calendar, out: LeftOut, until: int | None) -> None:
+        self._file, self._calendar, self._out, self._until = file, calendar, out, until
         self._is_begun = False
         self._heard = 0
         self.clock = 0
@@ -35,22 +37,25 @@ class LineReader:
         return pa.RecordBatch.from_pydict({name: [_value(event, name) for event in events] for name in _COLUMNS})
 
     def _event(self, number: int, text: bytes) -> LifeEvent | None:
-        if not text.strip():
-            return None
         try:
-            line = _parsed(number, text)
-            if "advance_to" in line:
-                self._advance(self._moment(number, line))
-                return None
-            event = event_of(line, number, self._calendar)
+            item = read_line(number, text, self._calendar)
         except BadLine as fault:
-            self._out.add(f"{fault.problem}; {fault.remedy}", 1, [f"{self._file} line {number:,}"])
+            self._out.add(f"{fault.kind}; {fault.remedy}", 1, [f"{self._file} line {number:,}"])
             return None
-        return self._heard_before(event)
+        moment = item.recorded_at if isinstance(item, LifeEvent) else item
+        if moment is None or (self._until is not None and moment > self._until):
+            return None
+        if not EARLIEST <= moment < LATEST:
+            self._out.add(_OUTSIDE, 1, [f"{self._file} line {number:,}"])
+            return None
+        if isinstance(item, LifeEvent):
+            return self._heard_before(item)
+        self._advance(moment)
+        return None
 
     def _heard_before(self, event: LifeEvent) -> LifeEvent:
         """With what was heard before it; the first line is where every feed began."""
-        heard = self._heard if self._is_begun else min(0, event.occurred_at)
+        heard = self._heard if self._is_begun else event.occurred_at
         self._move(event.recorded_at, max(event.recorded_at, self.clock) - 1)
         return replace(event, heard=heard)
 
@@ -61,22 +66,6 @@ class LineReader:
         self.clock = max(self.clock, clock) if self._is_begun else clock
         self._heard = max(self._heard, heard) if self._is_begun else heard
         self._is_begun = True
-
-    def _moment(self, number: int, line: Line) -> int:
-        moment = parse_instant(str(line["advance_to"]), self._calendar)
-        if moment is None:
-            raise BadLine(number, "`advance_to` is no time", 'write "advance_to": "2026-01-05"')
-        return moment
-
-
-def _parsed(number: int, text: bytes) -> Line:
-    try:
-        line = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadLine(number, f"not JSON: {error.msg}", "write one JSON object a line") from None
-    if not isinstance(line, dict):
-        raise BadLine(number, "no JSON object", 'write {"id": ..., "type": ..., ...}')
-    return line
 
 
 def _value(event: LifeEvent, name: str) -> object:

@@ -55,11 +55,15 @@ def is_town(path: Path) -> bool:
 def write_history(events: Iterable[LifeEvent], path: Path) -> int:
     """Writes a Parquet history and returns how many rows it has; an unfinished file is never left.
 
+    Only this user can read it: it is about persons.
+
     Raises:
         Unreachable: it cannot be written.
     """
     unfinished, rows, source = path.with_name(f".{path.name}.unfinished"), 0, iter(events)
     try:
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600, exist_ok=False)
         with pq.ParquetWriter(unfinished, FILE, compression="zstd") as writer:
             while chunk := list(islice(source, _ROWS)):
                 writer.write_table(pa.Table.from_batches([rows_of(chunk)]).cast(FILE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -22,11 +23,29 @@ from streams.errors import Unreachable
 _DEFAULT_LANGUAGE = "en"
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder for pages if it is missing, and tries to write there.
+
+    Raises:
+        Unreachable: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> Unreachable:
+    return Unreachable(f"{folder} cannot be written: {error.strerror or error}", "free space, or name another folder")
+
+
 def write_pages(folder: Path, told: Report, rules: RuleSet, place: Deployment | None) -> None:
     """Writes a page for each rule, `<rule>.html`, in place of those that are there.
 
     Args:
-        folder: made if missing.
+        folder: that exists.
         told: of the back-test.
         rules: on trial.
         place: the deployment, for titles; None: types and teams go by their ids.
@@ -38,12 +57,11 @@ def write_pages(folder: Path, told: Report, rules: RuleSet, place: Deployment | 
     findings = {one.rule: one for one in told.rules}
     examples = _examples(rules)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for rule in rules.rules:
             page = template.render(_values(rule, findings[rule.key], examples[rule.key], told, place))
             (folder / f"{rule.name}.html").write_text(page, encoding="utf-8")
     except OSError as error:
-        raise Unreachable(f"{folder} cannot be written: {error.strerror or error}", "name another folder") from None
+        raise _unwritable(folder, error) from None
 
 
 def _environment() -> Environment:
@@ -75,6 +93,7 @@ def _values(
         "difference": next((one for one in told.differences if one.new == rule.key), None),
         "crises": [_title(name, place, language) for name in sorted(told.crises.get(rule.key, ()))],
         "read": told.read,
+        "events": told.events,
         "policy": told.policy,
     }
 

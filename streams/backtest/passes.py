@@ -6,13 +6,17 @@ Rows put aside lie in a temporary folder that only this user can read, and are r
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 from processors.backtest.counting import Counts
@@ -49,7 +53,6 @@ class Wanted:
     deployment: Deployment
     by: tuple[str, ...]
     crises: frozenset[str]
-    is_crisis_named: bool
     most: int
 
 
@@ -59,7 +62,8 @@ class Taken:
 
     Attributes:
         rows: read. used: usable rows of types that matter.
-        first, last: ms; where the history begins and where its clock ends.
+        first, last: ms; where the history begins, None when nothing in it is usable or it begins only after its
+            clock ends; and where that clock ends, or the latest event heard of by then occurs.
         subjects: persons and households whose rows were used.
     """
 
@@ -80,7 +84,7 @@ def run(wanted: Wanted, pieces: list[Piece], jobs: int, until: int | None, progr
         wanted: rules and what is asked of them.
         pieces: of the history.
         jobs: processes to use at most.
-        until: where the clock ends, ms; None: where the history does.
+        until: where the clock ends, ms, and no row recorded after it is heard; None: where the history does.
         progress: told how far it is.
 
     Raises:
@@ -93,11 +97,11 @@ def run(wanted: Wanted, pieces: list[Piece], jobs: int, until: int | None, progr
     try:
         with tempfile.TemporaryDirectory(prefix="headwater-backtest-") as folder:
             job = Job(
-                wanted.rules, wanted.old, wanted.deployment, wanted.by, wanted.crises, wanted.is_crisis_named,
-                wanted.most, buckets, Path(folder),
+                wanted.rules, wanted.old, wanted.deployment, wanted.by, wanted.crises, until, wanted.most, buckets,
+                Path(folder),
             )  # fmt: skip
             with _crew(job, jobs) as crew:
-                return _passes(crew, job, pieces, until, progress)
+                return _passes(crew, job, pieces, progress)
     except OSError as error:
         raise Unreachable(
             f"rows cannot be put aside in {tempfile.gettempdir()}: {error.strerror or error}",
@@ -130,8 +134,13 @@ def _crew(job: Job, jobs: int) -> Iterator[_Crew]:
         yield _Crew(job, None)
         return
     context = multiprocessing.get_context("spawn")  # threads of Arrow and of the progress bar do not survive a fork
-    with ProcessPoolExecutor(jobs, context, _start, (job,)) as pool:
-        yield _Crew(job, pool)
+    theirs, ours = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(jobs, context, _start_process, (job, theirs)) as pool:
+        try:
+            yield _Crew(job, pool)
+        except BaseException:
+            ours.close()  # what they do is wanted no more
+            raise
 
 
 _worker: Worker
@@ -141,6 +150,18 @@ _worker: Worker
 def _start(job: Job) -> None:
     global _worker  # noqa: PLW0603 - a process pool has no other place for it
     _worker = Worker(job)
+
+
+def _start_process(job: Job, parent: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _start(job)
+
+
+def _end_with(parent: Connection) -> None:
+    """Ends this process at once when the other end is closed, as it also is when the parent is gone."""
+    parent.poll(None)
+    os._exit(1)
 
 
 def _sort(piece: Piece) -> tuple[Piece, Sorted]:
@@ -155,13 +176,17 @@ def _decide_households(given: tuple[list[Chunk], Heard]) -> Decided:
     return _worker.decide_households(*given)
 
 
-def _passes(crew: _Crew, job: Job, pieces: list[Piece], until: int | None, progress: Progress) -> Taken:
+def _passes(crew: _Crew, job: Job, pieces: list[Piece], progress: Progress) -> Taken:
     taken = Taken(Counts(job.most), LeftOut(), [])
     by_bucket = _sorted(crew, pieces, taken, progress)
     if taken.first is None or taken.last is None:
         return taken
-    taken.last = taken.last if until is None else until
-    heard = Heard(every=taken.last, every_began=taken.first)
+    end = taken.last if job.until is None else job.until
+    taken.last = max(taken.last, end)
+    if taken.first > end:
+        taken.first = None
+        return taken
+    heard = Heard(every=end, every_began=taken.first)
     homes = _decided(crew, PERSONS, by_bucket, heard, taken, progress)
     if homes:
         _decided(crew, HOUSEHOLDS, homes, heard, taken, progress)

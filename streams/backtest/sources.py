@@ -6,6 +6,7 @@ A history is cut into pieces that processes read side by side. Rows are not look
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +28,11 @@ _ROWS = 262_144
 _PIECE_ROWS = 1_000_000
 _ROW_BYTES = {AVRO: 120, LINES: 200}
 """Roughly; only to choose how many buckets there are."""
+_DAMAGED = (
+    pa.ArrowException, ValueError, StopIteration, EOFError, LookupError, TypeError, AttributeError, OverflowError,
+    zlib.error,
+)  # fmt: skip
+"""What readers raise on a file that is not what it seems."""
 _NAMES = ["type", "area", "agency", "feed", "change"]
 
 
@@ -109,22 +115,26 @@ def _cut(file: Path, first_row: int) -> Iterator[Piece]:
             row, rows, groups = row + rows, 0, []
 
 
-def batches(piece: Piece, calendar: Calendar, out: LeftOut) -> Iterator[Batch]:
+def batches(piece: Piece, calendar: Calendar, out: LeftOut, until: int | None) -> Iterator[Batch]:
     """Rows of a piece, some at a time.
 
     Args:
         piece: which.
         calendar: zone of bare dates in JSON lines.
         out: where lines that are no row are noted.
+        until: ms; lines recorded after it do not move the clock of JSON lines. None: all do.
 
     Raises:
         HistoryFault: the file is damaged, or is not what its name says.
     """
     read = {PARQUET: _parquet, AVRO: _avro}.get(piece.file.suffix)
     try:
-        yield from read(piece) if read else _lines(piece, calendar, out)
-    except (OSError, pa.ArrowException, ValueError, StopIteration, EOFError, KeyError, IndexError) as error:
-        raise HistoryFault(f"cannot be read: {_first_line(error)}", "make it again, or leave it out") from None
+        yield from read(piece) if read else _lines(piece, calendar, out, until)
+    except OSError as error:
+        raise HistoryFault(f"cannot be read: {error.strerror or 'damaged'}", "make it again, or leave it out") from None
+    except _DAMAGED:  # not as the reader words it: that may quote a value
+        problem = f"cannot be read: damaged, or not what `{piece.file.suffix}` says"
+        raise HistoryFault(problem, "make it again, or leave it out") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -143,7 +153,7 @@ def _parquet(piece: Piece) -> Iterator[Batch]:
 
 
 def _is_text(schema: pa.Schema, name: str) -> bool:
-    return bool(pa.types.is_string(schema.field(name).type))
+    return schema.names.count(name) == 1 and bool(pa.types.is_string(schema.field(name).type))
 
 
 def _named(file: Path, word: str, first: int) -> Callable[[int], str]:
@@ -160,9 +170,9 @@ def _avro(piece: Piece) -> Iterator[Batch]:
             done += rows.num_rows
 
 
-def _lines(piece: Piece, calendar: Calendar, out: LeftOut) -> Iterator[Batch]:
+def _lines(piece: Piece, calendar: Calendar, out: LeftOut, until: int | None) -> Iterator[Batch]:
     with piece.file.open("rb") as stream:
-        reader = LineReader(piece.file.name, calendar, out)
+        reader = LineReader(piece.file.name, calendar, out, until)
         numbered = enumerate(stream, start=1)
         while chunk := list(islice(numbered, _ROWS // 4)):
             rows = reader.rows(chunk)

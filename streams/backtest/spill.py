@@ -66,7 +66,9 @@ class Spill:
             writer.write_batch(rows)
         data = target.getvalue()
         start = self._stream.tell()
-        self._stream.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]  # a full disk takes a part, and refuses the next
         return Chunk(str(self._path), bucket, start, data.size)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +15,22 @@ import orjson
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from processors.backtest.findings import TeamPlan, most_remembered
+from processors.backtest.findings import TeamPlan, about, most_remembered
 from processors.backtest.report import Asked, Read, Report, day_of, document, report
 from processors.backtest.trial import on_trial
 from processors.disclosure.policy import DisclosurePolicy
 from processors.rules.checking.check import Deployment as RuleDeployment
 from processors.rules.load import load
+from processors.rules.model import Rule
+from processors.rules.ruleset import RuleSet
 from schemas.attributes import decode_attributes
 from schemas.deployment import Deployment
 from schemas.history import LeftOut
 from streams.backtest.making import events_of_town, is_town, write_history
-from streams.backtest.page import write_pages
+from streams.backtest.page import make_folder, write_pages
 from streams.backtest.passes import Taken, Wanted, run
 from streams.backtest.sources import Piece, pieces
-from streams.cli.backtest_tables import print_report
+from streams.cli.backtest_tables import print_report, so_many
 from streams.cli.contracts import DeploymentOption
 from streams.cli.printing import err
 from streams.cli.rules import Catalogue, end_of, place_of, sources_of, usable
@@ -50,9 +53,15 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     ] = "area",
     compare: Annotated[Path | None, typer.Option(help="Rule file or folder of the version to compare with.")] = None,
     crisis: Annotated[
-        str | None, typer.Option(help="Types to come before, comma-separated; default: those the catalogue marks.")
+        str | None,
+        typer.Option(
+            help="Types to come before, comma-separated, granted to the purpose of every rule named; default: those "
+            "the catalogue marks, for the rules whose purpose is granted them."
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Where the clock ends; default: with the history.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Where the clock ends: rows recorded later are not heard; default: with them.")
+    ] = None,
     page: Annotated[Path | None, typer.Option(help="Folder for a page about each rule; made if missing.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; default: one for each core.")] = os.cpu_count() or 1,
     catalogue: Catalogue = "deployment",
@@ -68,16 +77,18 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one parameter per option
     place = place_of(catalogue, deployment)
     asked, wanted = _wanted(place, rules, compare, _listed(by), crisis)
     end = end_of(until, asked.rules.calendar)
-    with _history(history, deployment) as found, _progress() as advance:
-        taken = run(wanted, found, jobs, end, advance)
-    told = _report(asked, taken)
     if page is not None:
-        write_pages(page, told, asked.rules, place if isinstance(place, Deployment) else None)
+        make_folder(page)  # now: not after an hour of work
+    with _interruptible(), _history(history, deployment) as found, _progress() as advance:
+        taken = run(wanted, found, jobs, end, advance)
+    told = _report(asked, taken, until)
     if as_json:
         typer.echo(orjson.dumps(document(told)).decode())
     else:
         print_report(told)
-    if _complain(taken):
+    if page is not None:
+        write_pages(page, told, asked.rules, place if isinstance(place, Deployment) else None)
+    if _complain(taken, asked.policy):
         raise typer.Exit(1)
 
 
@@ -89,10 +100,10 @@ def _wanted(
     loaded = on_trial(usable(load(documents, against, decode_attributes)))
     compared = on_trial(usable(load(old, against, decode_attributes))) if old else None
     _check_keys(by, against)
-    crises = _crises(crisis, against)
+    crises = _crises(crisis, against, [loaded, *([compared] if compared is not None else [])])
     policy = place.disclosure if isinstance(place, Deployment) else DisclosurePolicy()
-    asked = Asked(loaded, compared, _teams(place), by, crises, crisis is not None, policy)
-    return asked, Wanted(documents, old, against, by, crises, crisis is not None, most_remembered(policy))
+    asked = Asked(loaded, compared, _teams(place), by, crises, policy, _public(place))
+    return asked, Wanted(documents, old, against, by, crises, most_remembered(policy))
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -110,7 +121,12 @@ def _check_keys(by: tuple[str, ...], against: RuleDeployment) -> None:
             )
 
 
-def _crises(named: str | None, against: RuleDeployment) -> frozenset[str]:
+def _crises(named: str | None, against: RuleDeployment, sets: Iterable[RuleSet]) -> frozenset[str]:
+    """Types that are a crisis: those named, or those the catalogue marks.
+
+    Raises:
+        WrongUse: one that is named is not in the catalogue, or some rule may not see it.
+    """
     catalogue = against.catalogue
     if named is None:
         return frozenset(name for name, one in (catalogue or {}).items() if one.is_crisis)
@@ -119,13 +135,41 @@ def _crises(named: str | None, against: RuleDeployment) -> frozenset[str]:
         if catalogue is not None and name not in catalogue:
             remedy = f"use one of: {', '.join(sorted(catalogue))}"
             raise WrongUse(f"`--crisis {name}` is not in the catalogue", remedy)
+        _check_grant(name, against, (rule for one in sets for rule in one.rules))
     return frozenset(types)
+
+
+def _check_grant(crisis: str, against: RuleDeployment, rules: Iterable[Rule]) -> None:
+    for rule in rules:
+        if against.purposes is not None and crisis not in against.purposes.get(rule.purpose, ()):
+            raise WrongUse(
+                f"`--crisis {crisis}` is not granted to the purpose `{rule.purpose}` of {rule.key}",
+                "leave it out, or name only rules whose purpose is granted it",
+            )
 
 
 def _teams(place: Deployment | RuleDeployment) -> tuple[TeamPlan, ...]:
     if not isinstance(place, Deployment):
         return ()
     return tuple(TeamPlan(team.id, team.capacity, team.areas) for team in place.teams.values())
+
+
+def _public(place: Deployment | RuleDeployment) -> dict[str, frozenset[str]]:
+    """Groups that the deployment itself names."""
+    if not isinstance(place, Deployment):
+        return {}
+    agencies = (contract.agency for contract in place.contracts.values())
+    return {"area": frozenset(place.areas), "agency": frozenset(agencies)}
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does, so that its workers end and its temporary files go."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -173,24 +217,29 @@ class _Lines:
             err().print(f"{name}: {25 * quarter[1]} %")
 
 
-def _report(asked: Asked, taken: Taken) -> Report:
+def _report(asked: Asked, taken: Taken, until: str | None) -> Report:
     if taken.first is None or taken.last is None:
-        _complain(taken)
+        _complain(taken, asked.policy)
+        if until is not None:
+            problem = f"the history has no row that can be used up to `--until {until}`"
+            raise WrongUse(problem, "name a later day, or leave `--until` out")
         raise UserError("the history has no row that can be used", "see above what is wrong with its rows")
     calendar = asked.rules.calendar
     days = day_of(taken.first, calendar), day_of(taken.last, calendar)
-    return report(asked, taken.counts, Read(*days, taken.rows, taken.left_out.counts, taken.faults))
+    read = Read(*days, taken.rows, taken.left_out.counts, taken.faults, is_cut=until is not None)
+    return report(asked, taken.counts, read)
 
 
-def _complain(taken: Taken) -> bool:
+def _complain(taken: Taken, policy: DisclosurePolicy) -> bool:
     """Says on standard error what was left out; whether there was anything."""
     for fault in taken.faults:
         err().print(fault, soft_wrap=True)
-    for line in _left_out(taken.left_out):
+    for line in _left_out(taken.left_out, policy):
         err().print(line, soft_wrap=True)
     return bool(taken.faults or taken.left_out.counts)
 
 
-def _left_out(left_out: LeftOut) -> Iterator[str]:
+def _left_out(left_out: LeftOut, policy: DisclosurePolicy) -> Iterator[str]:
     for reason, count in sorted(left_out.counts.items()):
-        yield f"{count:,} rows left out, {', '.join(left_out.rows[reason])}{' ...' if count > 3 else ''}: {reason}"
+        rows = so_many(about(count, policy), policy.round_to)
+        yield f"{rows} rows left out, such as {', '.join(left_out.rows[reason])}: {reason}"

@@ -23,7 +23,12 @@ _PAIR_HEADINGS = ("rule", "compared with", "both", "earlier", "same day", "later
 def print_report(told: Report) -> None:
     """Prints everything, months only when there are few rules."""
     read, policy = told.read, told.policy
-    out().print(f"{read.events:,} events from {read.first} to {read.last}")
+    out().print(f"{so_many(told.events, policy.round_to)} events from {read.first} to {read.last}")
+    if read.is_cut:
+        out().print(
+            "The clock was ended by hand. Do not publish this beside a back-test that ends a little earlier or later: "
+            "what differs may be one person."
+        )
     out().print(
         f"Every number stands for nobody or for at least {policy.least} persons and households, to the nearest "
         f"{policy.round_to}; smaller ones are joined with their neighbours, or withheld."
@@ -38,8 +43,9 @@ def print_report(told: Report) -> None:
         out().print("\nMonth by month and by group: name one rule, or use --json or --page.")
     _print("Work for teams, by working day and area", _TEAM_HEADINGS, (_team(one, policy.least) for one in told.teams))
     _print("Persons or households found by each version", _PAIR_HEADINGS, map(_difference, told.differences))
-    if told.condition_errors:
-        out().print(f"\n{told.condition_errors:,} conditions could not be evaluated; `headwater rules why` shows them")
+    if told.condition_errors != 0:
+        errors = so_many(told.condition_errors, policy.round_to)
+        out().print(f"\n{errors} conditions could not be evaluated; `headwater rules why` shows them")
 
 
 def _print(title: str, headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
@@ -101,12 +107,18 @@ def _team(one: TeamFindings, least: int) -> tuple[object, ...]:
         return (one.team, one.capacity, *[WITHHELD] * 5)
     few = f"fewer than {least}"
     busy = (few if load is None else f"{load:,}" for load in (one.p95, one.busiest))
-    return (one.team, one.capacity, one.proposals, str(one.mean), *busy, f"{one.above_percent} %")
+    above = few if one.above_percent is None else f"{one.above_percent} %"
+    return (one.team, one.capacity, one.proposals, str(one.mean), *busy, above)
 
 
 def _difference(one: Difference) -> tuple[object, ...]:
     numbers = (one.both, one.earlier, one.same_day, one.later, one.only_new, one.only_old)
     return (one.new, one.old, *map(shown, numbers))
+
+
+def so_many(number: Shown, round_to: int) -> str:
+    """A number of events or rows as people read it; None: fewer than `round_to`."""
+    return f"fewer than {round_to}" if number is None else f"about {number:,}"
 
 
 def shown(number: Shown) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from processors.backtest.sieve import Sieves
 from processors.backtest.trial import on_trial, standing, whole_timeline
-from processors.civil_time import Calendar
+from processors.civil_time import Calendar, parse_instant
 from processors.events import LifeEvent
 from processors.rules.checking.check import Deployment
 from processors.rules.deciding.heard import Heard
@@ -21,7 +22,7 @@ from processors.rules.lines import run as replay
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, apply
 from schemas.attributes import decode_attributes, encode_attributes
-from streams.backtest.passes import Wanted, run
+from streams.backtest.passes import Taken, Wanted, run
 from streams.backtest.sources import pieces
 from streams.backtest.subjects import lines_of, rows_of
 from tests.brute.events import Event
@@ -109,10 +110,49 @@ def test_a_back_test_tells_what_rules_run_tells(lines: list[dict[str, object]]):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.jsonl"
         path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
-        wanted = Wanted(RULES, {}, DEPLOYMENT, ("area",), frozenset(), False, 40)
+        wanted = Wanted(RULES, {}, DEPLOYMENT, ("area",), frozenset(), 40)
         taken = run(wanted, pieces(path), 1, None, lambda *_: None)
     counted = {rule: sum(cell.count for cell in one.months.values()) for rule, one in taken.counts.rules.items()}
     assert Counter(counted) == told_by_replay(lines)
+
+
+@settings(deadline=None, max_examples=150)
+@given(histories(), st.integers(1, 60), st.booleans())
+def test_a_back_test_up_to_a_day_is_one_of_the_history_cut_there(
+    lines: list[dict[str, object]], day: int, is_parquet: bool
+):
+    until = f"2026-{1 + day // 28:02}-{1 + day % 28:02}"
+    events = [line for line in lines if "id" in line]
+    cut = [line for line in events if str(line.get("recorded_at", line["occurred_at"])) <= until]
+    end = parse_instant(until, DEPLOYMENT.calendar)
+    assert end is not None
+    with tempfile.TemporaryDirectory() as folder:
+        taken = [taken_of(Path(folder), given, end, is_parquet) for given in (lines if not is_parquet else events, cut)]
+    assert taken[0] == taken[1]
+    assert taken[0].first is None or taken[0].last == end
+
+
+def taken_of(folder: Path, lines: list[dict[str, object]], end: int, is_parquet: bool) -> Taken:
+    path = folder / ("history.parquet" if is_parquet else "history.jsonl")
+    if is_parquet:
+        rows = [{"change": None, "replaces": None, "recorded_at": None} | line for line in lines]
+        texts = [row | {"attributes": orjson.dumps(row["attributes"]).decode()} for row in rows]
+        columns = [
+            "id",
+            "person",
+            "type",
+            "occurred_at",
+            "recorded_at",
+            "household",
+            "change",
+            "replaces",
+            "attributes",
+        ]
+        pq.write_table(pa.table({name: pa.array([row[name] for row in texts], pa.string()) for name in columns}), path)
+    else:
+        path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    wanted = Wanted(RULES, {}, DEPLOYMENT, ("area",), frozenset(), 40)
+    return run(wanted, pieces(path), 1, end, lambda *_: None)
 
 
 @settings(deadline=None, max_examples=100)

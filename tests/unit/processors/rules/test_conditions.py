@@ -212,3 +212,24 @@ def test_only_what_is_read_of_a_named_event_is_looked_up() -> None:
             condition, event(a=1), {"x": event(b=1), "n": (event(), event())}, Fields(decode, Calendar())
         ).holds
     assert decoded == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["reason.matches('(')", 'amount > 3 && matches(reason, "[")', "n.exists(x, x.reason.matches(r'*'))"],
+)
+def test_a_constant_pattern_that_does_not_compile_is_refused(source: str) -> None:
+    assert "is no pattern for `matches`" in str(compile_condition(source))
+
+
+def test_good_patterns_and_patterns_from_fields_are_taken() -> None:
+    own = event(reason="dropped", other="(", also="^d")
+    assert judged(r"reason.matches(r'^d\w+$') && reason.matches('^' + 'd') && reason.matches(also)", own).holds
+    assert judged("reason.matches(other)", own) == Verdict(False, (), "cannot be computed")
+
+
+@pytest.mark.parametrize("element", ["1", "'x'", "n.size()"])
+def test_a_list_of_more_than_100_values_is_refused(element: str) -> None:
+    assert isinstance(compile_condition(f"amount in [{', '.join([element] * 100)}]"), Condition)
+    found = compile_condition(f"amount in [{', '.join([element] * 101)}]")
+    assert found == "not a condition: a list in it holds more than 100 values"

@@ -310,6 +310,13 @@ FORM = [
     ("  - when: a\n  - where: n > 2\n", 5, "a step needs exactly one of"),
     ("  - when: a\n  - all_of: [b, c]\n", 5, "write `then: {all_of: [one, other]}`"),
     ("  - when: a\n  - then: {any_of: []}\n", 5, "`then` needs a type or a list"),
+    ("  - when: a\n  - then: {any_of: [b, c, b]}\n", 5, "`any_of` names `b` twice under the same condition"),
+    (
+        "  - when: a\n  - then:\n      any_of: [{type: b, as: x, where: n > 3}, b,\n"
+        "        {type: b, as: y, where: n > 3}]\n",
+        7,
+        "`any_of` names `b` twice under the same condition; take one of them out",
+    ),
     ("  - when: a\n  - then: {any_of: [b], all_of: [c]}\n", 5, "`then` needs a type or a list"),
     ("  - when: a\n  - then: {some_of: [b]}\n", 5, "`then` names no event type"),
     ("  - when: a\n  - then: [b, c]\n", 5, "`then` names no event type"),
@@ -395,6 +402,7 @@ def test_a_wrong_step_is_refused_with_line_reason_and_remedy(body: str, line: in
         ("title: {}", "`title` needs a text"),
         ("valid: {from: 2026-13-01}", "not YAML: month must be in 1..12; write dates as 2026-01-31"),
         ("valid: {from: soon}", "`soon` is no date"),
+        ("within: " + "9" * 5000, "a number is too long; write at most 4000 digits"),
         ("examples: none", "`examples` is no list"),
         ("examples: [{name: n, events: [], expect: nothing, why: x}]", "an example needs name, events and expect"),
         ("examples: [{name: n, events: 3, expect: nothing}]", "an example needs name, events and expect"),
@@ -423,6 +431,27 @@ def test_groups_do_not_stand_deeper_than_anybody_reads() -> None:
     for _ in range(8):
         deep = f"group: [{{{deep}}}]"
     assert "groups stand too deep" in problems(f"rule: r\nversion: 1\nsteps:\n  - when: a\n  - {deep}\n")[0]
+
+
+def test_a_document_of_more_than_64_kilobytes_is_not_even_parsed() -> None:
+    rule = "rule: r\nversion: 1\nsteps: [when: a]\n"
+    room = 64 * 1024 - len(rule) - 1
+    assert problems(rule + "#" + "é" * (room // 2)) == []
+    told = ["rule.yaml:1: the document is larger than 64 kB; write one rule a document, and a shorter one"]
+    assert problems(rule + "#" + "é" * (room // 2 + 1)) == told
+    assert problems("[" * (64 * 1024 + 1)) == told
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{when: {any_of: [{type: a, where: n > 1}, {type: a, where: n < 0}, a]}}",
+        "{when: {all_of: [a, a]}}",
+        "{when: z}, {absent: {any_of: [a, a]}, for: 3 days after first}",
+    ],
+)
+def test_a_type_may_stand_again_where_it_can_say_something_else(step: str) -> None:
+    assert problems(f"rule: r\nversion: 1\nsteps: [{step}]\n") == []
 
 
 def is_told_well(problem: Problem, text: str) -> bool:

@@ -241,6 +241,7 @@ TOLD = [
         11,
         "`n` is no field of `claim`",
     ),
+    ("  - when: a\n    where: s.matches('(')\n", 11, "'(' is no pattern for `matches`"),
     ('  - when: "*"\n    where: m > 3\n', 11, "`m` is no field of `*`"),
     # explanations
     (

@@ -27,6 +27,7 @@ DOCS = Path(__file__).parents[4] / "docs"
 VALIDATOR = Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
 
 BEYOND_FORM = (
+    "twice under the same condition",
     *(
         "cannot be step",
         "cannot stand in a group that repeats",

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +21,11 @@ from typer.testing import CliRunner
 from schemas.heartbeats import internal_schema
 from streams.backtest.making import write_history
 from streams.cli import app
-from streams.errors import UserError, WrongUse
+from streams.errors import Unreachable, UserError, WrongUse
 from streams.simulation.town import Town, build
 
 RUNNER = CliRunner()
+COMMAND = Path(sys.executable).with_name("headwater")
 RULE = """rule: {name}
 version: {version}
 steps:
@@ -139,8 +147,11 @@ def test_rows_that_cannot_be_used_are_named_and_the_rest_goes_on(rule: Path, tmp
     pq.write_table(pa.Table.from_pylist(given), parquet)
     done = RUNNER.invoke(app, ["rules", "backtest", str(rule), "--history", str(parquet), *PLAIN])
     assert done.exit_code == 1
-    assert "1 rows left out, h.parquet row 4: `occurred_at` cannot be read; write 2026-01-05" in done.stderr
-    assert "1 rows left out, h.parquet row 6: `person` is empty" in done.stderr
+    assert (
+        "fewer than 5 rows left out, such as h.parquet row 4: `occurred_at` cannot be read; write 2026-01-05"
+        in done.stderr
+    )
+    assert "fewer than 5 rows left out, such as h.parquet row 6: `person` is empty" in done.stderr
     assert "30" in done.stdout
 
 
@@ -192,6 +203,176 @@ def test_a_simulated_town_can_be_back_tested_at_once_and_as_a_file(tmp_path: Pat
     assert told(library, "--history", tmp_path / "town.parquet") == at_once
     names = {path.stem for path in (tmp_path / "pages").glob("*.html")}
     assert names == {one["rule"] for one in at_once["rules"]}  # type: ignore[index,attr-defined]
+
+
+def test_a_clock_that_ends_before_the_first_event_is_wrong_use(rule: Path, tmp_path: Path):
+    history = lines(tmp_path / "h.jsonl", rows(30))
+    command = ["rules", "backtest", str(rule), "--history", str(history), *PLAIN, "--until"]
+    assert isinstance(RUNNER.invoke(app, [*command, "2024-12-31"]).exception, WrongUse)
+    done = RUNNER.invoke(app, [*command, "2025-02-20"])
+    assert done.exit_code == 0
+    assert "Do not publish this beside" in done.stdout
+    assert "2025-02-20" in done.stdout.splitlines()[0]
+
+
+def test_the_numbers_of_events_and_of_rows_left_out_are_not_exact(rule: Path, tmp_path: Path):
+    given = [{**row, "occurred_at": "soon"} if number in (3, 4) else row for number, row in enumerate(rows(61))]
+    pq.write_table(pa.Table.from_pylist(given), tmp_path / "h.parquet")
+    found = told(rule, "--history", tmp_path / "h.parquet", *PLAIN, code=1)["history"]
+    assert found["events"] == 145  # type: ignore[index]  # of 143
+    assert list(found["left_out"].values()) == [None]  # type: ignore[index]
+
+
+def test_numbers_are_groups_of_their_own_and_few_of_one_are_other(rule: Path, tmp_path: Path):
+    amounts = [1234567.0] * 12 + [1234568.0] * 12 + [99.0] * 12 + [0.5 + number for number in range(12)]
+    given = [
+        {**row, "attributes": json.dumps({"sum": amounts[int(str(row["person"])[1:])]})} for row in rows(len(amounts))
+    ]
+    pq.write_table(pa.Table.from_pylist(given), tmp_path / "h.parquet")
+    (one,) = told(rule, "--history", tmp_path / "h.parquet", *PLAIN, "--by", "sum")["rules"]  # type: ignore[misc]
+    shown = [(group["values"], group["matches"]) for group in one["by"]["sum"]]
+    assert shown == [(["99"], 10), (["1234567"], 10), (["1234568"], 10), (["other"], 10)]
+
+
+def test_a_value_of_few_persons_is_never_named_even_when_joined(rule: Path, tmp_path: Path):
+    given = [{**row, "area": "anna" if row["person"] == "p1" else "north"} for row in rows(30)]
+    (one,) = told(rule, "--history", lines(tmp_path / "h.jsonl", given), *PLAIN)["rules"]  # type: ignore[misc]
+    assert [group["values"] for group in one["by"]["area"]] == [["north", "other"]]
+
+
+def test_what_a_line_says_is_never_a_reason(rule: Path, tmp_path: Path):
+    history = lines(tmp_path / "h.jsonl", rows(30))
+    own = {"type": "job_lost", "person": "p", "occurred_at": "2025-01-01"}
+    bad = [{"id": "1", **own, "change": "anna"}, {"id": "2", **own, "anna": 1}]
+    history.write_text(history.read_text() + "".join(json.dumps(one) + "\n" for one in bad))
+    found = told(rule, "--history", history, *PLAIN, code=1)
+    assert len(found["history"]["left_out"]) == 2  # type: ignore[index]
+    assert "anna" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("attributes", pa.array([b"\x02\x02a\x09"] + [b""] * 59), "`attributes` cannot be read"),
+        ("recorded_at", pa.array([-(2**62)] + [None] * 59, pa.int64()), "`recorded_at` is before 1900"),
+        ("recorded_at", pa.array([2**62] + [None] * 59, pa.int64()), "`recorded_at` is before 1900"),
+        ("ended_at", pa.array([2**31 - 1] + [None] * 59, pa.date32()), "`ended_at` cannot be read"),
+        ("recorded_at", pa.array(["0001-01-01"] + [None] * 59), "`recorded_at`"),
+    ],
+)
+def test_impossible_values_are_left_out_and_the_rest_goes_on(
+    rule: Path, tmp_path: Path, column: str, values: pa.Array, said: str
+):
+    table = pa.Table.from_pylist([row for row in rows(30, days=9) if row["type"] != "evicted"])
+    pq.write_table(table.append_column(column, values), tmp_path / "h.parquet")
+    done = RUNNER.invoke(
+        app, ["rules", "backtest", str(rule), "--history", str(tmp_path / "h.parquet"), *PLAIN, "--by", "sum", "--json"]
+    )
+    assert done.exit_code == 1, repr(done.exception)
+    assert said in done.stderr
+    assert json.loads(done.stdout)["rules"][0]["matches"] == 30
+
+
+def test_impossible_times_of_lines_do_not_move_the_clock(rule: Path, tmp_path: Path):
+    history = lines(tmp_path / "h.jsonl", rows(30))
+    own = {"type": "job_lost", "person": "p"}
+    bad = [{"id": "1", **own, "occurred_at": "0001-01-01"}, {"id": "2", **own, "occurred_at": "9999-01-01"}]
+    history.write_text("".join(json.dumps(one) + "\n" for one in [*bad, {"advance_to": "9998-01-01"}])
+                       + history.read_text())  # fmt: skip
+    found = told(rule, "--history", history, *PLAIN, code=1)
+    assert found["history"]["until"] < "2026"  # type: ignore[index]
+    assert found["rules"][0]["matches"] == 30  # type: ignore[index]
+
+
+def test_a_column_that_is_there_twice_is_named(rule: Path, tmp_path: Path):
+    table = pa.Table.from_pylist(rows(3))
+    pq.write_table(table.append_column("type", table.column("type")), tmp_path / "h.parquet")
+    done = RUNNER.invoke(app, ["rules", "backtest", str(rule), "--history", str(tmp_path / "h.parquet"), *PLAIN])
+    assert isinstance(done.exception, UserError)
+    assert "h.parquet has column `type` twice" in done.stderr
+
+
+def test_a_crisis_that_a_rule_may_not_see_is_refused(tmp_path: Path):
+    history = lines(tmp_path / "h.jsonl", rows(1))
+    command = [
+        "rules",
+        "backtest",
+        "processors/rules/library",
+        "--history",
+        str(history),
+        "--crisis",
+        "rent_arrears_reported",
+    ]
+    done = RUNNER.invoke(app, command)
+    assert isinstance(done.exception, WrongUse)
+    assert "not granted to the purpose" in done.exception.problem
+
+
+def test_a_page_folder_is_tried_before_the_history_is_read(rule: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    command = ["rules", "backtest", str(rule), "--history", str(tmp_path / "none"), *PLAIN]
+    done = RUNNER.invoke(app, [*command, "--page", str(tmp_path / "file")])
+    assert isinstance(done.exception, Unreachable)
+    assert str(tmp_path / "file") in done.exception.problem
+
+
+def test_rows_that_do_not_fit_on_the_disk_are_a_clear_error(rule: Path, tmp_path: Path):
+    history = lines(tmp_path / "h.jsonl", rows(400))
+    limit = (20_480, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    done = subprocess.run(
+        [COMMAND, "rules", "backtest", str(rule), "--history", str(history), *PLAIN],
+        check=False, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert f"rows cannot be put aside in {tmp_path}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sigterm_ends_the_workers_and_removes_what_they_put_aside(rule: Path, tmp_path: Path):
+    size = 2_000_000
+    owners = [f"p{number // 4}" for number in range(size)]
+    pq.write_table(
+        pa.table({"id": [f"e{number}" for number in range(size)], "person": owners, "household": owners,
+                  "type": ["job_lost", "rent_arrears_reported"] * (size // 2),
+                  "occurred_at": [1_736_000_000_000 + number * 7 for number in range(size)]}),
+        tmp_path / "h.parquet", row_group_size=size // 4,
+    )  # fmt: skip
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    command = [COMMAND, "rules", "backtest", str(rule), *PLAIN, "--jobs", "2"]
+    with subprocess.Popen(
+        [*command, "--history", str(tmp_path / "h.parquet")], stderr=subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(aside)},
+    ) as process:  # fmt: skip
+        assert eventually(lambda: any(aside.rglob("*.rows")))
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert b"Traceback" not in said
+    assert process.returncode not in (0, None)
+    assert list(aside.iterdir()) == []
+    assert eventually(lambda: not is_group_alive(process.pid))
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    for _ in range(600):
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def is_group_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_history_is_for_its_maker_alone(tmp_path: Path):
+    write_history(iter(()), tmp_path / "h.parquet")
+    assert (tmp_path / "h.parquet").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_file_is_left_unfinished(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli import app
-from streams.errors import UserError, WrongUse
+from streams.errors import WrongUse
 
 RUNNER = CliRunner()
 RULE = "rule: {}\nversion: 1\ntitle: {{en: Silence, nl: Stilte}}\nsteps:\n"
@@ -83,7 +83,7 @@ def test_a_household_is_asked_for_where_the_rule_reads_one(folder: Path) -> None
         why(folder, str(rule), "--household", "i")
 
 
-def test_an_unknown_person_or_language_and_a_bad_line_say_what_to_do(folder: Path) -> None:
+def test_an_unknown_person_or_language_says_what_to_do(folder: Path) -> None:
     rule = str(folder / "rule.yaml")
     with pytest.raises(WrongUse, match=r"no event of person `x` in .*; name one of `p`, `q`"):
         why(folder, rule, "--person", "x")
@@ -91,9 +91,31 @@ def test_an_unknown_person_or_language_and_a_bad_line_say_what_to_do(folder: Pat
         why(folder, rule)
     with pytest.raises(WrongUse, match="no texts in `fr`; use one of `en`, `nl`"):
         why(folder, rule, "--person", "p", "--language", "fr")
-    (folder / "events.jsonl").write_text("{}\n")
-    with pytest.raises(UserError, match=":1: "):
-        why(folder, rule, "--person", "p")
+
+
+def test_a_bad_line_is_named_and_the_rest_is_explained(folder: Path) -> None:
+    events, rule = folder / "events.jsonl", str(folder / "rule.yaml")
+    lines = why(folder, rule, "--person", "p")
+    events.write_bytes(b"\n\xff\n" + events.read_bytes() + b'{"advance_to": "soon"}\n')
+    arguments = ["rules", "why", rule, "--person", "p", "--events", str(events), "--catalogue", "none"]
+    result = RUNNER.invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == lines
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"{events}:2: not UTF-8; ")
+    assert second.startswith(f"{events}:7: `advance_to` is no time")
+
+
+def test_a_replaced_line_may_still_come_after_the_moment_asked_for(folder: Path) -> None:
+    events, rule = folder / "events.jsonl", str(folder / "rule.yaml")
+    annulled = {**EVENTS[0], "id": "9", "change": "annulled", "replaces": "none-such"}
+    events.write_text(json.dumps(annulled) + "\n" + events.read_text())
+    arguments = ["rules", "why", rule, "--person", "p", "--events", str(events), "--catalogue", "none"]
+    early = RUNNER.invoke(app, [*arguments, "--at", "2026-01-06"])
+    assert (early.exit_code, early.stderr) == (0, "")
+    whole = RUNNER.invoke(app, arguments)
+    assert whole.exit_code == 1
+    assert whole.stderr.startswith(f"{events}:1: `replaces: none-such` names no line of this person; ")
 
 
 def test_of_many_persons_ten_are_listed(folder: Path) -> None:
