@@ -27,10 +27,11 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The page of eight little processes; the parameter names those that are down."""
+    """The page of little processes, one for each of the platform's; the parameter names those that are down."""
     down = request.param
-    port = find_row(11)
-    settings = Settings(metrics_port=port, board_port=port + 9, gateway_port=port + 10)
+    port = find_row(len(STAGES) + 3)
+    board = port + len(STAGES) + 1
+    settings = Settings(metrics_port=port, board_port=board, gateway_port=board + 1)
     with ExitStack() as stack:
         for place in places(settings, STAGES):
             if place.process not in down:
