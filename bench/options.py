@@ -1,13 +1,14 @@
-"""How large a benchmark is: from the environment, `EVENTS=200000 make bench`."""
+"""How large a benchmark is, from the environment: `EVENTS=200000 make bench`."""
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-EVENTS, ROUNDS = 2_000_000, 3
+EVENTS, PERSONS, ROUNDS = 2_000_000, 250_000, 3
+LARGEST = 1_000_000
+BURST_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +20,27 @@ class Options:
         persons: they are spread over.
         rounds: how often every peer runs.
         peers: names of those that run; empty: all.
+        largest: most persons for whom state is held, where the cost per event is measured.
+        burst_s: how long the burst lasts.
     """
 
     events: int = EVENTS
-    persons: int = EVENTS // 8
+    persons: int = PERSONS
     rounds: int = ROUNDS
     peers: frozenset[str] = frozenset()
+    largest: int = LARGEST
+    burst_s: int = BURST_S
 
     @staticmethod
-    def read() -> Options:
-        """EVENTS, PERSONS, ROUNDS and PEERS (names, comma-separated, the loop among them) of the environment."""
-        events = int(os.environ.get("EVENTS") or EVENTS)
-        names = frozenset(filter(None, os.environ.get("PEERS", "").split(",")))
+    def read(environment: Mapping[str, str] = os.environ) -> Options:
+        """Each by its name in capitals; PEERS are names, comma-separated, and always the loop besides."""
+        names = frozenset(filter(None, environment.get("PEERS", "").split(",")))
+        events = int(environment.get("EVENTS") or EVENTS)
         return Options(
             events=events,
-            persons=int(os.environ.get("PERSONS") or events // 8),
-            rounds=int(os.environ.get("ROUNDS") or ROUNDS),
+            persons=int(environment.get("PERSONS") or events * PERSONS // EVENTS),
+            rounds=int(environment.get("ROUNDS") or ROUNDS),
             peers=names | {"loop"} if names else names,
+            largest=int(environment.get("LARGEST") or LARGEST),
+            burst_s=int(environment.get("BURST_S") or BURST_S),
         )
-
-    def say(self, text: str) -> None:
-        """Tells whoever waits how far it is."""
-        sys.stderr.write(f"{text}\n")

@@ -131,7 +131,12 @@ def producing(bootstrap: str) -> Iterator[Producer]:
         Failed: something was not.
     """
     producer = Producer(
-        {**client_config(bootstrap), "linger.ms": 20, "compression.type": "lz4", "queue.buffering.max.messages": 500_000}
+        {
+            **client_config(bootstrap),
+            "linger.ms": 20,
+            "compression.type": "lz4",
+            "queue.buffering.max.messages": 500_000,
+        }
     )
     yield producer
     if producer.flush(120):

@@ -21,7 +21,6 @@ from processors.offers.model import Situation
 from streams import topics
 from streams.kafka.log import read_topic
 
-Answer = set[tuple[str, str]]
 HERE = Path(__file__).parent
 QUIX = Path(".venv-peers")
 """Quix Streams pins another confluent-kafka than the platform."""

@@ -19,13 +19,11 @@ from processors.events import LifeEvent, Mark
 from schemas.attributes import encode_attributes
 from streams import topics
 
-BEGIN_MS = 1_767_225_600_000
-"""2026-01-01T00:00:00Z."""
+BEGIN_MS = 1_735_689_600_000
+"""2025-01-01T00:00:00Z."""
 
 SPAN_MS = 180 * 86_400_000
-SHARE = 0.05
-"""Of each of the two types the rule is about, among all events."""
-
+SEED = 7
 OTHERS = tuple(
     name
     for line in (DEPLOYMENT / "catalogue.yaml").read_text().splitlines()
@@ -42,23 +40,25 @@ class Workload:
     Args:
         events: how many life events.
         persons: how many persons they are spread over.
-        seed: of the random choice of person and type.
+        begin_ms: when the first occurred; the others follow within half a year.
+        share: of each of the two types the rule is about, among all events.
     """
 
     events: int
     persons: int
-    seed: int = 7
+    begin_ms: int = BEGIN_MS
+    share: float = 0.05
 
     def lines(self) -> Iterator[LifeEvent]:
         """The events in order."""
-        chance = random.Random(self.seed)  # noqa: S311 - nothing is secret here
+        chance = random.Random(SEED)  # noqa: S311 - nothing is secret here
         step = SPAN_MS // self.events
         for number in range(self.events):
             who = chance.randrange(self.persons)
-            occurred_at = BEGIN_MS + number * step
+            occurred_at = self.begin_ms + number * step
             yield LifeEvent(
                 id=_hash(f"event {number}"),
-                type=_type(chance),
+                type=self._type(chance),
                 person=self.names[who],
                 household=self.names[who][::-1],
                 area="north",
@@ -76,12 +76,18 @@ class Workload:
         for number, event in enumerate(self.lines(), start=1):
             yield event
             if number % MARK_EVERY == 0 or number == self.events:
-                yield Mark(FEED, 0, 1, event.recorded_at, began=BEGIN_MS)
+                yield Mark(FEED, 0, 1, event.recorded_at, began=self.begin_ms)
 
     @cached_property
     def names(self) -> list[str]:
         """Pseudonyms as the register makes them: 32 characters."""
         return [_hash(f"person {number}") for number in range(self.persons)]
+
+    def _type(self, chance: random.Random) -> str:
+        drawn = chance.random()
+        if drawn < self.share:
+            return FIRST
+        return SECOND if drawn < 2 * self.share else chance.choice(OTHERS)
 
 
 def expected(events: Iterable[LifeEvent]) -> set[tuple[str, str]]:
@@ -98,13 +104,6 @@ def expected(events: Iterable[LifeEvent]) -> set[tuple[str, str]]:
 def partition_of(event: LifeEvent, partitions: int) -> int:
     """Where intake would put it."""
     return topics.partition_of(event.person, partitions)
-
-
-def _type(chance: random.Random) -> str:
-    drawn = chance.random()
-    if drawn < SHARE:
-        return FIRST
-    return SECOND if drawn < 2 * SHARE else chance.choice(OTHERS)
 
 
 def _hash(text: str) -> str:

@@ -1,0 +1,125 @@
+"""An agency's own records of the same events, with a lean producer: Avro, CloudEvents headers, a hashed key.
+
+`python -m bench.workload.agency FILE` is the agency as a process of its own: it sends at a steady rate and
+then writes what it cost into the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from bench.workload import DEPLOYMENT, FEED, TOPIC
+from bench.workload.events import Workload
+from processors.events import LifeEvent, derived_id
+from schemas.avro import encode_datum
+from schemas.publishing import register_contract
+from schemas.registry import FolderRegistry
+from schemas.wire import frame
+from streams import topics
+from streams.agencies.publishing import producer_config
+from streams.composition import load_deployment
+
+SLICE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record for Kafka."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Agency:
+    """Makes records of events."""
+
+    def __init__(self, partitions: int) -> None:
+        (self._contract,) = load_deployment(DEPLOYMENT).contracts.values()
+        self._id = register_contract(self._contract, FolderRegistry())
+        self._partitions = partitions
+        self._headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_source", f"/{self._contract.agency}/{self._contract.name}".encode()),
+            ("ce_type", f"{FEED}.v1".encode()),
+            ("content-type", b"application/avro"),
+        ]
+
+    def message(self, event: LifeEvent, recorded_at: int | None = None) -> Message:
+        """The record of one event; recorded when it occurred unless told otherwise (ms)."""
+        record = {
+            "id": event.id, "kind": event.type, "person": event.person, "amount": 412.5,
+            "occurredAt": event.occurred_at, "recordedAt": recorded_at or event.recorded_at,
+        }  # fmt: skip
+        key = derived_id(FEED, event.person)
+        return Message(
+            topics.partition_of(key, self._partitions),
+            key.encode(),
+            frame(self._id, encode_datum(self._contract.schema, record)),
+            [*self._headers, ("ce_id", event.id.encode())],
+        )
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What the agency's process is told.
+
+    Attributes:
+        rate: records a second.
+        is_now: they are recorded, and occur, at the moment they are sent.
+    """
+
+    bootstrap: str
+    partitions: int
+    events: int
+    persons: int
+    begin_ms: int
+    share: float
+    rate: int
+    is_now: bool
+
+    @property
+    def workload(self) -> Workload:
+        """The events it sends."""
+        return Workload(self.events, self.persons, self.begin_ms, self.share)
+
+
+def send(sending: Sending) -> dict[str, float]:
+    """Sends at the rate, and says how long it took and what CPU it cost, s."""
+    agency, producer = Agency(sending.partitions), Producer(producer_config(sending.bootstrap) | {"linger.ms": 5})
+    names = sending.workload.names
+    began, cpu = time.monotonic(), _cpu_s()
+    for number, event in enumerate(sending.workload.lines()):
+        if number % max(1, int(sending.rate * SLICE_S)) == 0:
+            producer.poll(0)
+            time.sleep(max(0.0, began + number / sending.rate - time.monotonic()))
+        now = time.time_ns() // 1_000_000 if sending.is_now else None
+        one = agency.message(event, now)
+        producer.produce(TOPIC, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
+    unsent = producer.flush(120)
+    spent = time.monotonic() - began
+    return {"seconds": spent, "cpu_s": _cpu_s() - cpu, "unsent": unsent, "persons": len(names)}
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def write(sending: Sending, path: Path) -> Path:
+    """Writes down what the agency's process is told."""
+    path.write_text(json.dumps(asdict(sending)))
+    return path
+
+
+if __name__ == "__main__":
+    told = Path(sys.argv[1])
+    told.with_suffix(".done").write_text(json.dumps(send(Sending(**json.loads(told.read_text())))))
