@@ -63,6 +63,11 @@ class Cluster:
         """Makes those of the platform's topics that are missing."""
         topics.ensure(self.bootstrap, self.platform.topics, self.settings)
 
+    def members(self, group: str) -> int:
+        """How many members a consumer group has; a static one that left counts until its session is over."""
+        admin = AdminClient(client_config(self.bootstrap))
+        return len(admin.describe_consumer_groups([group])[group].result(10).members)
+
     def forget(self, group: str, names: Iterable[str]) -> None:
         """Removes a consumer group and topics, as if they had never been.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from confluent_kafka import Producer
 
 from bench.machine import processes
 from bench.machine.cluster import PARTITIONS, Cluster
@@ -15,8 +16,8 @@ from bench.machine.processes import Child, await_that, cpu_s, peak_mb, resident_
 from bench.workload import TOPIC
 from schemas.publishing import publish_heartbeat
 from streams import topics
-from streams.kafka.log import committed_positions
 from streams.composition import Platform
+from streams.kafka.log import committed_positions, end_offsets
 from streams.processes import FAUST_STAGES
 from streams.register import PersonRequest, open_register
 from streams.settings import Settings
@@ -71,6 +72,10 @@ class Stages:
         """Records of the agency that intake is done with."""
         return sum(committed_positions(self.cluster.bootstrap, "headwater-intake", [TOPIC]).values())
 
+    def waiting(self) -> int:
+        """Records of the agency that intake has still to take in."""
+        return sum(end_offsets(self.cluster.bootstrap, TOPIC).values()) - self.taken_in()
+
     def told(self) -> int:
         """Situations whose fate stands in the database: in an offer, or suppressed."""
         return self.ask("SELECT count(DISTINCT match_id) FROM offer_situations") + self.ask(
@@ -118,15 +123,10 @@ def register(settings: Settings, names: list[str]) -> None:
             book.resolve([PersonRequest((("bench-number", name),), 0) for name in some])
 
 
-def beat(cluster: Cluster, up_to: int, producer: object) -> None:
+def beat(cluster: Cluster, up_to: int, producer: Producer) -> None:
     """The agency says that nothing more will come up to then, on every partition."""
     platform = cluster.platform
     (contract,) = platform.deployment.contracts.values()
     key, value, headers = publish_heartbeat(contract, platform.registry, up_to)
     for partition in range(PARTITIONS):
-        producer.produce(TOPIC, partition=partition, key=key, value=value, headers=headers)  # type: ignore[attr-defined]
-
-
-def sleep_until(moment: float) -> None:
-    """Waits until then, s on the monotonic clock: the pace of a producer, not of a wait for something to happen."""
-    time.sleep(max(0.0, moment - time.monotonic()))
+        producer.produce(TOPIC, partition=partition, key=key, value=value, headers=headers)

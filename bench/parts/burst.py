@@ -36,9 +36,7 @@ def measure(session: Session) -> list[Row]:
         told = write(sending, cluster.folder / "burst.json")
         with (
             stages(cluster, "wall") as running,
-            processes.running(
-                "agency", processes.python("bench.workload.agency", str(told)), cluster.folder
-            ) as agency,
+            processes.running("agency", processes.python("bench.workload.agency", str(told)), cluster.folder) as agency,
         ):
             row = _measured(running, agency, events, matches)
         sent = json.loads(told.with_suffix(".done").read_text())
@@ -49,10 +47,10 @@ def measure(session: Session) -> list[Row]:
 def _measured(running: Stages, agency: Child, events: int, matches: int) -> Row:
     while running.taken_in() == 0:
         _check(running, agency)
-    began, cpu, sent, highest = time.monotonic(), running.cpu_s(), 0.0, 0
+    began, cpu, highest = time.monotonic(), running.cpu_s(), 0
     while agency.process.poll() is None:
         running.check()
-        highest = max(highest, round((time.monotonic() - began) * RATE) - running.taken_in())
+        highest = max(highest, running.waiting())
         time.sleep(0.5)
     _check(running, agency)
     sent = time.monotonic()

@@ -34,16 +34,13 @@ def measure(session: Session) -> list[Row]:
     """One row; the latencies stand beside it, ms."""
     with broker(session.part("latency")) as cluster:
         cluster.ensure_topics()
-        sending = Sending(
-            cluster.bootstrap, PARTITIONS, RATE * SECONDS, PERSONS, time.time_ns() // 1_000_000, SHARE, RATE, is_now=True
-        )
+        now = time.time_ns() // 1_000_000
+        sending = Sending(cluster.bootstrap, PARTITIONS, RATE * SECONDS, PERSONS, now, SHARE, RATE, is_now=True)
         register(cluster.settings, sending.workload.names)
         told = write(sending, cluster.folder / "latency.json")
         with (
             stages(cluster, "wall") as running,
-            processes.running(
-                "agency", processes.python("bench.workload.agency", str(told)), cluster.folder
-            ) as agency,
+            processes.running("agency", processes.python("bench.workload.agency", str(told)), cluster.folder) as agency,
         ):
             return [_measured(running, agency, sending.events)]
 
@@ -51,7 +48,7 @@ def measure(session: Session) -> list[Row]:
 def _measured(running: Stages, agency: Child, events: int) -> Row:
     cpu = running.cpu_s()
     seen = list(_seen(running, agency))
-    began = min(sent for sent, _ in seen)
+    began = min((sent for sent, _ in seen), default=0.0)
     waits = sorted(at - sent for sent, at in seen if sent > began + WARM_S * 1000)
     if len(waits) < 100:
         raise Failed(f"only {len(waits)} offers were seen")
@@ -78,8 +75,8 @@ def _seen(running: Stages, agency: Child) -> Iterator[tuple[float, float]]:
             running.check()
             rows = database.execute(NEW_ROWS, (last,)).fetchall()
             now = time.time() * 1000
-            for last, offer, events in rows:  # noqa: B020 - where to go on
-                quiet_since = time.monotonic()
+            for row, offer, events in rows:
+                last, quiet_since = row, time.monotonic()
                 if offer not in known:
                     known.add(offer)
                     yield max(event["recorded_at"] for event in json.loads(events)), now

@@ -1,4 +1,7 @@
-"""What a peer's process is told, and what all Python peers share. Needs only fastavro: a peer may have other packages."""
+"""What a peer's process is told, and what all Python peers share.
+
+Needs only fastavro: a peer may run with packages of its own.
+"""
 
 from __future__ import annotations
 

@@ -53,11 +53,11 @@ class Agency:
             ("content-type", b"application/avro"),
         ]
 
-    def message(self, event: LifeEvent, recorded_at: int | None = None) -> Message:
-        """The record of one event; recorded when it occurred unless told otherwise (ms)."""
+    def message(self, event: LifeEvent, moment: int | None = None) -> Message:
+        """The record of one event; `moment` (ms) stands in for when it occurred and was recorded."""
         record = {
             "id": event.id, "kind": event.type, "person": event.person, "amount": 412.5,
-            "occurredAt": event.occurred_at, "recordedAt": recorded_at or event.recorded_at,
+            "occurredAt": moment or event.occurred_at, "recordedAt": moment or event.recorded_at,
         }  # fmt: skip
         key = derived_id(FEED, event.person)
         return Message(
@@ -95,7 +95,6 @@ class Sending:
 def send(sending: Sending) -> dict[str, float]:
     """Sends at the rate, and says how long it took and what CPU it cost, s."""
     agency, producer = Agency(sending.partitions), Producer(producer_config(sending.bootstrap) | {"linger.ms": 5})
-    names = sending.workload.names
     began, cpu = time.monotonic(), _cpu_s()
     for number, event in enumerate(sending.workload.lines()):
         if number % max(1, int(sending.rate * SLICE_S)) == 0:
@@ -106,7 +105,7 @@ def send(sending: Sending) -> dict[str, float]:
         producer.produce(TOPIC, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
     unsent = producer.flush(120)
     spent = time.monotonic() - began
-    return {"seconds": spent, "cpu_s": _cpu_s() - cpu, "unsent": unsent, "persons": len(names)}
+    return {"seconds": spent, "cpu_s": _cpu_s() - cpu, "unsent": unsent}
 
 
 def _cpu_s() -> float:
