@@ -69,7 +69,7 @@ def _start(session: Session, folder: Path) -> tuple[float, float, float]:
 def _ready(port: int) -> Callable[[], bool]:
     def ask() -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
