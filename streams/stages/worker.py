@@ -13,7 +13,6 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import os
 import sys
 import time
@@ -31,13 +30,13 @@ from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
 from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
-from streams.kafka.transactions import Committer, Outgoing, kafka_fault
+from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
-from streams.stages.tally import Report
-from streams.stages.task import Stage, Task
+from streams.stages.partition import PartitionWork
+from streams.stages.task import Stage
 
 log = structlog.get_logger()
 
@@ -47,8 +46,6 @@ REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
 """Offers are counted every few seconds, and rarer when counting takes long: at most 5 % of the time."""
-HUNG_S = 40.0
-"""A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
@@ -63,63 +60,6 @@ class _RawSchema(faust.Schema[Any, Any]):
         return message.value
 
 
-class PartitionWork:
-    """One assigned partition: its task, its committer and its position."""
-
-    def __init__(self, task: Task, committer: Committer, gauges: StageGauges) -> None:
-        self._task = task
-        self._committer = committer
-        self._gauges = gauges
-        self.position = 0
-        self.stalled_ticks = 0
-
-    def open(self) -> None:
-        """Fences earlier holders and restores the task's state."""
-        committed = self._committer.open()
-        self._task.open(committed)
-        self.position = committed.offset
-
-    def take(self, chunk: Chunk) -> bool:
-        """Works on a chunk and commits; False when it does not begin at the task's position."""
-        if chunk.before != self.position or not _is_whole(chunk):
-            return False
-        with self._gauges.chunk():
-            outgoing = self._task.process(chunk.records)
-        self._commit(outgoing, chunk.after)
-        self.stalled_ticks = 0
-        return True
-
-    def is_behind(self, chunk: Chunk) -> bool:
-        """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
-        return chunk.before is not None and chunk.before < self.position
-
-    def tick(self, is_idle: bool) -> None:
-        """Lets time pass; sends what became due. Idle: everything that was sent was worked on."""
-        outgoing = self._task.tick(is_idle)
-        if outgoing:
-            self._commit(outgoing, self.position)
-
-    def report(self) -> Report:
-        """What became of the records since the last report; all of it is committed."""
-        return self._task.report()
-
-    def close(self) -> None:
-        """Ends the work on this partition."""
-        self._task.close()
-        self._committer.close()
-
-    def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        # librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
-        # broker was away meanwhile (confluentinc/librdkafka#5456): then the process ends, to start anew.
-        faulthandler.dump_traceback_later(HUNG_S, exit=True)
-        try:
-            with self._gauges.transaction():
-                self._committer.commit(outgoing, position, self._task.note())
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-        self.position = position
-
-
 class StageWorker:
     """A Faust application for one stage."""
 
@@ -130,6 +70,7 @@ class StageWorker:
         self._next_counts = 0.0
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
+        self._opening: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
 
     def run(self) -> None:
@@ -180,11 +121,19 @@ class StageWorker:
             try:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
-                if work is not None and not work.take(event.value) and not work.is_behind(event.value):
-                    self._rewind(tp, work)
+                if work is not None:
+                    await self._take(tp, work, event.value)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
+
+    async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if not work.take(chunk):
+            if not work.is_behind(chunk):
+                self._rewind(tp, work)
+            return
+        while self._work.get(tp) is work and work.step():
+            await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
         try:
@@ -192,7 +141,10 @@ class StageWorker:
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
                     end = last_stable_offset(self.app.consumer, tp)
-                    work.tick(is_idle=end is not None and work.position >= end)
+                    while work.tick(is_idle=end is not None and work.position >= end):
+                        await asyncio.sleep(0)
+                        if self._work.get(tp) is not work:
+                            break
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
                     await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
@@ -203,6 +155,7 @@ class StageWorker:
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
         try:
+            self._tell_of_opening()
             reports = [work.report() for work in self._work.values()]
             for report in reports:
                 self._gauges.count(report)
@@ -211,6 +164,12 @@ class StageWorker:
                 await self._show_counts(self._stage.counts)
         except Exception as error:  # noqa: BLE001 - what is told about the work must not end it
             log.error("stage cannot report", stage=self._stage.name, error=type(error).__name__, where=where(error))
+
+    def _tell_of_opening(self) -> None:
+        opening = list(self._opening.values())
+        if opening:
+            share = sum(work.restored for work in opening) / len(opening)
+            self._health.wait_for(f"the state of {len(opening)} partitions, {share:.0%} made from the log")
 
     async def _show_counts(self, counts: Callable[[], Counts]) -> None:
         begun = time.monotonic()
@@ -267,8 +226,11 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
-        work.open()
+        work = self._opening[tp] = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
+        try:
+            work.open()
+        finally:
+            del self._opening[tp]
         log.info(
             "partition opened",
             stage=self._stage.name, topic=tp.topic, partition=tp.partition,
@@ -281,12 +243,6 @@ class StageWorker:
         log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
         sys.stderr.flush()
         os._exit(70)
-
-
-def _is_whole(chunk: Chunk) -> bool:
-    """Whether the records lie between the positions: a seek during the fetch may have moved one of them."""
-    records = chunk.records
-    return not records or (records[0].offset >= (chunk.before or 0) and records[-1].offset < chunk.after)
 
 
 def _named(error: BaseException) -> str:
