@@ -22,9 +22,15 @@ from streams.composition import Platform
 from streams.kafka.clients import client_config, committed_offsets
 from streams.kafka.log import end_offsets
 from streams.settings import Settings
+from streams.stages.restoring import TYPE_HEADER
 
 PARTITIONS = 4
 _GONE_WITHIN_S = 60
+
+Raw = tuple[int, bytes, bytes, "Headers | None"]
+"""Partition, key, value, headers."""
+
+Headers = list[tuple[str, str | bytes | None]]
 
 
 @dataclass(frozen=True)
@@ -118,12 +124,14 @@ def write_log(cluster: Cluster, topic: str, log: Iterable[LifeEvent | Mark]) -> 
         for line in log:
             value = codec.encode(line)
             if isinstance(line, Mark):
-                records = [(partition, b"mark", value) for partition in range(PARTITIONS)]
+                records: list[Raw] = [
+                    (partition, f"mark|{line.feed}".encode(), value, None) for partition in range(PARTITIONS)
+                ]
             else:
                 key = f"{line.person}|{line.id}|{line.arrival}".encode()
-                records = [(partition_of(line, PARTITIONS), key, value)]
-            for partition, key, encoded in records:
-                produce(producer, topic, partition, key, encoded)
+                records = [(partition_of(line, PARTITIONS), key, value, [(TYPE_HEADER, line.type.encode())])]
+            for record in records:
+                produce(producer, topic, *record)
                 written += 1
     return written
 
@@ -148,11 +156,13 @@ def producing(bootstrap: str) -> Iterator[Producer]:
         raise Failed("the broker did not take everything that was written for the benchmark")
 
 
-def produce(producer: Producer, topic: str, partition: int, key: bytes, value: bytes) -> None:
+def produce(  # noqa: PLR0913, PLR0917 - a record
+    producer: Producer, topic: str, partition: int, key: bytes, value: bytes, headers: Headers | None
+) -> None:
     """Sends one record, waiting while the producer's queue is full."""
     while True:
         try:
-            producer.produce(topic, partition=partition, key=key, value=value)
+            producer.produce(topic, partition=partition, key=key, value=value, headers=headers)
         except BufferError:
             producer.poll(0.1)
         else:

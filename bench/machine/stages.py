@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -13,9 +14,7 @@ from confluent_kafka import Producer
 from bench.machine import processes
 from bench.machine.cluster import PARTITIONS, Cluster
 from bench.machine.processes import Child, await_that, cpu_s, peak_mb, resident_mb
-from bench.workload import TOPIC
 from schemas.publishing import publish_heartbeat
-from streams import topics
 from streams.composition import Platform
 from streams.kafka.log import committed_positions, end_offsets
 from streams.processes import FAUST_STAGES
@@ -24,13 +23,6 @@ from streams.settings import Settings
 
 STARTS_WITHIN_S = 60.0
 REGISTERED_AT_ONCE = 5000
-TOPICS = {
-    "intake": TOPIC,
-    "correlate": topics.LIFE_EVENTS,
-    "households": topics.HOUSEHOLD_EVENTS,
-    "plan": topics.SITUATIONS,
-    "deliver": topics.OFFERS,
-}
 
 
 @dataclass(frozen=True)
@@ -45,6 +37,10 @@ class Stages:
     cluster: Cluster
     children: Mapping[str, Child]
     database: Path
+
+    @property
+    def _sources(self) -> list[str]:
+        return [contract.topic for contract in self.cluster.platform.deployment.contracts.values()]
 
     def check(self) -> None:
         """Sees that all still run.
@@ -70,11 +66,12 @@ class Stages:
 
     def taken_in(self) -> int:
         """Records of the agency that intake is done with."""
-        return sum(committed_positions(self.cluster.bootstrap, "headwater-intake", [TOPIC]).values())
+        return sum(committed_positions(self.cluster.bootstrap, "headwater-intake", self._sources).values())
 
     def waiting(self) -> int:
         """Records of the agency that intake has still to take in."""
-        return sum(end_offsets(self.cluster.bootstrap, TOPIC).values()) - self.taken_in()
+        ends = (end_offsets(self.cluster.bootstrap, source).values() for source in self._sources)
+        return sum(map(sum, ends)) - self.taken_in()
 
     def told(self) -> int:
         """Situations whose fate stands in the database: in an offer, or suppressed."""
@@ -107,7 +104,7 @@ def stages(cluster: Cluster, clock: str) -> Iterator[Stages]:
             for name in FAUST_STAGES
         }
         for child in children.values():
-            await_that(lambda c=child: _is_open(c), STARTS_WITHIN_S, f"{child.name} opens its partitions", child)
+            await_that(partial(_is_open, child), STARTS_WITHIN_S, f"{child.name} opens its partitions", child)
         yield Stages(cluster, children, data / "cases.db")
 
 
@@ -124,9 +121,9 @@ def register(settings: Settings, names: list[str]) -> None:
 
 
 def beat(cluster: Cluster, up_to: int, producer: Producer) -> None:
-    """The agency says that nothing more will come up to then, on every partition."""
+    """The agencies say that nothing more will come up to then, on every partition."""
     platform = cluster.platform
-    (contract,) = platform.deployment.contracts.values()
-    key, value, headers = publish_heartbeat(contract, platform.registry, up_to)
-    for partition in range(PARTITIONS):
-        producer.produce(TOPIC, partition=partition, key=key, value=value, headers=headers)
+    for contract in platform.deployment.contracts.values():
+        key, value, headers = publish_heartbeat(contract, platform.registry, up_to)
+        for partition in range(PARTITIONS):
+            producer.produce(contract.topic, partition=partition, key=key, value=value, headers=[*headers])

@@ -1,23 +1,25 @@
 """What an event costs, and what memory is held, by how many persons there is state for.
 
-Every person has an event of the rule's first type that waits for a second; that is worked off first and its
-memory noted once all is quiet. Then come events, half of them of the rule's types, of persons chosen evenly from all.
+Every person has an event of the rule's first type that waits for a second; that is worked off first. Correlate
+is then started anew on the state it left and works off events, half of them of the rule's types, of persons
+chosen evenly from all.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.machine import processes
 from bench.machine.cluster import Cluster, Progress, broker, write_log
-from bench.machine.processes import Child, Failed, cpu_s, peak_mb, resident_mb
+from bench.machine.processes import Child, Failed, await_that, cpu_s, peak_mb
 from bench.session import Session
 from bench.table import Row
 from bench.workload import FIRST
-from bench.workload.events import BEGIN_MS, Workload
+from bench.workload.events import BEGIN_MS, FEEDS, Workload, marks
 from processors.events import LifeEvent, Mark
 from streams import topics
 from streams.kafka.log import end_offsets
@@ -25,9 +27,15 @@ from streams.kafka.log import end_offsets
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 EVENTS = 200_000
 SHARE = 0.25
-QUIET_S = 3.0
 STALLED_S = 300.0
 GROUP = "headwater-correlate"
+
+
+@contextmanager
+def _correlate(cluster: Cluster, folder: Path) -> Iterator[Child]:
+    command, environment = processes.python("streams.stages", "correlate"), cluster.environment(folder)
+    with processes.running("correlate", command, folder, environment) as child:
+        yield child
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +67,12 @@ def _row(session: Session, persons: int) -> Row:
         many = Workload(EVENTS, persons, BEGIN_MS + 86_400_000, SHARE)
         write_log(cluster, topics.LIFE_EVENTS, _idle(many))
         held = end_offsets(cluster.bootstrap, topics.LIFE_EVENTS)
-        with processes.running(
-            "correlate", processes.python("streams.stages", "correlate"), folder, cluster.environment(folder)
-        ) as child:
+        with _correlate(cluster, folder) as child:
             _await(cluster, child, held)
-            time.sleep(QUIET_S)  # what the last chunk needed is let go of
-            idle_mb = resident_mb(child.process.pid)
-            write_log(cluster, topics.LIFE_EVENTS, many.log())
+        write_log(cluster, topics.LIFE_EVENTS, many.log())
+        await_that(lambda: cluster.members(GROUP) == 0, 60, "correlate leaves its group")
+        # Started anew on the state it left: memory is then what holding so many takes, not what taking them in did.
+        with _correlate(cluster, folder) as child:
             first, last = _await(cluster, child, end_offsets(cluster.bootstrap, topics.LIFE_EVENTS))
             peak = peak_mb(child.process.pid)
     events = last.done - first.done
@@ -76,7 +83,7 @@ def _row(session: Session, persons: int) -> Row:
         cpu_s=last.cpu_s - first.cpu_s,
         peak_mb=peak,
         ratio_to_loop=None,
-        more={"idle_mb": round(idle_mb), "disk_mb": round(_size_mb(folder / "state"))},
+        more={"disk_mb": round(_size_mb(folder / "state"))},
     )
 
 
@@ -85,10 +92,10 @@ def _idle(workload: Workload) -> Iterator[LifeEvent | Mark]:
     template = next(workload.lines())
     for number, name in enumerate(workload.names):
         yield replace(
-            template, id=name[16:] + name[:16], type=FIRST, person=name, household=name[::-1],
+            template, id=name[16:] + name[:16], type=FIRST, feed=FEEDS[FIRST], person=name, household=name[::-1],
             occurred_at=BEGIN_MS, recorded_at=BEGIN_MS, heard=BEGIN_MS, arrival=number,
         )  # fmt: skip
-    yield Mark(template.feed, 0, 1, BEGIN_MS, began=BEGIN_MS)
+    yield from marks(BEGIN_MS, BEGIN_MS)
 
 
 def _await(cluster: Cluster, child: Child, ends: dict[int, int]) -> tuple[_Point, _Point]:

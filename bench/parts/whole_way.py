@@ -1,4 +1,4 @@
-"""From an agency's topic to the row of an offer: all five stages as processes, on the cores the broker is on.
+"""From the agencies' topics to the row of an offer: all five stages as processes, on the cores the broker is on.
 
 The records lie on the topic before the stages begin (a backlog); the persons are known to the register.
 It is over when the fate of every situation stands in the database, and fails when there are too few or too many.
@@ -13,8 +13,7 @@ from bench.machine.processes import Failed
 from bench.machine.stages import Stages, beat, register, stages
 from bench.session import Session
 from bench.table import Row
-from bench.workload import TOPIC
-from bench.workload.agency import Agency
+from bench.workload.agency import Agencies
 from bench.workload.events import Workload, expected
 
 EVENTS = 300_000
@@ -36,13 +35,13 @@ def measure(session: Session) -> list[Row]:
 
 
 def _publish(cluster: Cluster, workload: Workload) -> None:
-    agency = Agency(PARTITIONS)
+    agencies = Agencies(PARTITIONS)
     with producing(cluster.bootstrap) as producer:
         for event in workload.lines():
-            one = agency.message(event)
-            producer.produce(TOPIC, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
+            one = agencies.message(event)
+            producer.produce(one.topic, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
             producer.poll(0)
-        # The clock of the platform is how far the agency was heard: only then is the last situation ripe.
+        # The clock of the platform is how far the agencies were heard: only then is the last situation ripe.
         beat(cluster, event.recorded_at + DAY_MS, producer)
 
 

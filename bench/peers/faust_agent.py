@@ -22,7 +22,7 @@ def application(job: Job, partitions: int) -> faust.App:
     waiting = app.Table("waiting", default=list, partitions=partitions)
     reader = EventReader(job)
 
-    @app.agent(source)
+    @app.agent(source)  # type: ignore[arg-type]
     async def correlate(stream: faust.Stream[bytes]) -> None:
         async for value in stream:
             event = reader.read(value)

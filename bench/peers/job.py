@@ -65,13 +65,13 @@ class EventReader:
         self._header = _HEADER.pack(0, job.schema_id)
         self._schema = parse_schema(_without_logical_types(json.loads(Path(job.schema).read_text())))
 
-    def read(self, value: bytes) -> dict[str, Any] | None:
+    def read(self, value: bytes | None) -> dict[str, Any] | None:
         """One record's value."""
-        if value[:5] != self._header:
+        if value is None or value[:5] != self._header:
             return None
         source = io.BytesIO(value)
         source.seek(5)
-        return schemaless_reader(source, self._schema, None)  # type: ignore[arg-type,return-value]
+        return schemaless_reader(source, self._schema, None)  # type: ignore[return-value]
 
 
 def encode_match(person: str, first: str, second: str) -> bytes:

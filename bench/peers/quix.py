@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from quixstreams import Application, State
-from quixstreams.models import BytesDeserializer, BytesSerializer, Deserializer
+from quixstreams import Application, State  # type: ignore[import-not-found]
+from quixstreams.models import (  # type: ignore[import-not-found]
+    BytesDeserializer,
+    BytesSerializer,
+    Deserializer,
+)
 
 from bench.peers.job import EventReader, Job, encode_match
 from bench.peers.pairs import RULE, pair

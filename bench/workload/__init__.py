@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 DEPLOYMENT = Path(__file__).parent / "deployment"
-"""The deployment folder of all benchmarks: one agency, twenty types, one rule of two steps."""
+"""The deployment folder of all benchmarks: three agencies, twenty types, one rule of two steps."""
 
-FEED = "register.life-records"
-TOPIC = "events.register.life-records.v1"
 FIRST = "job_lost"
 SECOND = "rent_arrears_reported"
 WITHIN_MS = 720 * 3_600_000

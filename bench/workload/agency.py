@@ -1,7 +1,7 @@
-"""An agency's own records of the same events, with a lean producer: Avro, CloudEvents headers, a hashed key.
+"""The agencies' own records of the same events, with a lean producer: Avro, CloudEvents headers, a hashed key.
 
-`python -m bench.workload.agency FILE` is the agency as a process of its own: it sends at a steady rate and
-then writes what it cost into the same file.
+`python -m bench.workload.agency FILE` is the agencies as one process of its own: they send at a steady rate and
+then write what it cost beside the file.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bench.workload import DEPLOYMENT, FEED, TOPIC
+from bench.workload import DEPLOYMENT
 from bench.workload.events import Workload
 from processors.events import LifeEvent, derived_id
 from schemas.avro import encode_datum
+from schemas.contract import Contract
 from schemas.publishing import register_contract
 from schemas.registry import FolderRegistry
 from schemas.wire import frame
@@ -33,25 +34,27 @@ SLICE_S = 0.01
 class Message:
     """A record for Kafka."""
 
+    topic: str
     partition: int
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, str | bytes | None]]
 
 
-class Agency:
-    """Makes records of events."""
+class Agencies:
+    """Make records of events, each of those that are theirs."""
 
     def __init__(self, partitions: int) -> None:
-        (self._contract,) = load_deployment(DEPLOYMENT).contracts.values()
-        self._id = register_contract(self._contract, FolderRegistry())
+        self._contracts = load_deployment(DEPLOYMENT).contracts
+        registry = FolderRegistry()
+        self._ids = {feed: register_contract(contract, registry) for feed, contract in self._contracts.items()}
+        self._headers = {feed: _headers(contract) for feed, contract in self._contracts.items()}
         self._partitions = partitions
-        self._headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_source", f"/{self._contract.agency}/{self._contract.name}".encode()),
-            ("ce_type", f"{FEED}.v1".encode()),
-            ("content-type", b"application/avro"),
-        ]
+
+    @property
+    def topics(self) -> list[str]:
+        """Where they send."""
+        return [contract.topic for contract in self._contracts.values()]
 
     def message(self, event: LifeEvent, moment: int | None = None) -> Message:
         """The record of one event; `moment` (ms) stands in for when it occurred and was recorded."""
@@ -59,18 +62,28 @@ class Agency:
             "id": event.id, "kind": event.type, "person": event.person, "amount": 412.5,
             "occurredAt": moment or event.occurred_at, "recordedAt": moment or event.recorded_at,
         }  # fmt: skip
-        key = derived_id(FEED, event.person)
+        contract, key = self._contracts[event.feed], derived_id(event.feed, event.person)
         return Message(
+            contract.topic,
             topics.partition_of(key, self._partitions),
             key.encode(),
-            frame(self._id, encode_datum(self._contract.schema, record)),
-            [*self._headers, ("ce_id", event.id.encode())],
+            frame(self._ids[event.feed], encode_datum(contract.schema, record)),
+            [*self._headers[event.feed], ("ce_id", event.id.encode())],
         )
+
+
+def _headers(contract: Contract) -> list[tuple[str, str | bytes | None]]:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_source", f"/{contract.agency}/{contract.name}".encode()),
+        ("ce_type", f"{contract.feed}.v{contract.major}".encode()),
+        ("content-type", b"application/avro"),
+    ]
 
 
 @dataclass(frozen=True)
 class Sending:
-    """What the agency's process is told.
+    """What the agencies' process is told.
 
     Attributes:
         rate: records a second.
@@ -94,15 +107,15 @@ class Sending:
 
 def send(sending: Sending) -> dict[str, float]:
     """Sends at the rate, and says how long it took and what CPU it cost, s."""
-    agency, producer = Agency(sending.partitions), Producer(producer_config(sending.bootstrap) | {"linger.ms": 5})
+    agencies, producer = Agencies(sending.partitions), Producer(producer_config(sending.bootstrap) | {"linger.ms": 5})
     began, cpu = time.monotonic(), _cpu_s()
     for number, event in enumerate(sending.workload.lines()):
         if number % max(1, int(sending.rate * SLICE_S)) == 0:
             producer.poll(0)
             time.sleep(max(0.0, began + number / sending.rate - time.monotonic()))
         now = time.time_ns() // 1_000_000 if sending.is_now else None
-        one = agency.message(event, now)
-        producer.produce(TOPIC, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
+        one = agencies.message(event, now)
+        producer.produce(one.topic, partition=one.partition, key=one.key, value=one.value, headers=one.headers)
     unsent = producer.flush(120)
     spent = time.monotonic() - began
     return {"seconds": spent, "cpu_s": _cpu_s() - cpu, "unsent": unsent}

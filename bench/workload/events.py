@@ -14,21 +14,21 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.peers.pairs import Waiting, pair
-from bench.workload import DEPLOYMENT, FEED, FIRST, SECOND
+from bench.workload import DEPLOYMENT, FIRST, SECOND
 from processors.events import LifeEvent, Mark
 from schemas.attributes import encode_attributes
 from streams import topics
+from streams.composition import load_deployment
 
 BEGIN_MS = 1_735_689_600_000
 """2025-01-01T00:00:00Z."""
 
 SPAN_MS = 180 * 86_400_000
 SEED = 7
-OTHERS = tuple(
-    name
-    for line in (DEPLOYMENT / "catalogue.yaml").read_text().splitlines()
-    if line[:1].isalpha() and (name := line.removesuffix(":")) not in (FIRST, SECOND)
-)
+FEEDS = {name: kind.feeds[0] for name, kind in load_deployment(DEPLOYMENT).catalogue.items()}
+"""Who sends which type."""
+
+OTHERS = tuple(name for name in FEEDS if name not in (FIRST, SECOND))
 MARK_EVERY = 20_000
 ATTRIBUTES = encode_attributes({"amount": 412.5})
 
@@ -56,14 +56,15 @@ class Workload:
         for number in range(self.events):
             who = chance.randrange(self.persons)
             occurred_at = self.begin_ms + number * step
+            kind = self._type(chance)
             yield LifeEvent(
                 id=_hash(f"event {number}"),
-                type=self._type(chance),
+                type=kind,
                 person=self.names[who],
                 household=self.names[who][::-1],
                 area="north",
-                agency="register",
-                feed=FEED,
+                agency=FEEDS[kind].partition(".")[0],
+                feed=FEEDS[kind],
                 occurred_at=occurred_at,
                 recorded_at=occurred_at,
                 arrival=number,
@@ -76,7 +77,7 @@ class Workload:
         for number, event in enumerate(self.lines(), start=1):
             yield event
             if number % MARK_EVERY == 0 or number == self.events:
-                yield Mark(FEED, 0, 1, event.recorded_at, began=self.begin_ms)
+                yield from marks(event.recorded_at, self.begin_ms)
 
     @cached_property
     def names(self) -> list[str]:
@@ -99,6 +100,12 @@ def expected(events: Iterable[LifeEvent]) -> set[tuple[str, str]]:
         waiting[event.person] = still
         found.update(pairs)
     return found
+
+
+def marks(heard: int, began: int) -> Iterator[Mark]:
+    """Every feed was heard up to then (ms)."""
+    for feed in sorted({*FEEDS.values()}):
+        yield Mark(feed, 0, 1, heard, began)
 
 
 def partition_of(event: LifeEvent, partitions: int) -> int:
