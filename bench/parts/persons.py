@@ -1,8 +1,8 @@
 """What an event costs, and what memory is held, by how many persons there is state for.
 
 Every person has an event of the rule's first type that waits for a second; that is worked off first. Correlate
-is then started anew on the state it left and works off events, half of them of the rule's types, of persons
-chosen evenly from all.
+is then started anew on the state it left and works off events, a fifth of them of the rule's types, of persons
+chosen evenly from all: at most a few for each, so that a row differs from another in the number of persons alone.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from streams import topics
 from streams.kafka.log import end_offsets
 
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
-EVENTS = 200_000
-SHARE = 0.25
+EVENTS = 100_000
+SHARE = 0.1
 STALLED_S = 300.0
 GROUP = "headwater-correlate"
 
