@@ -1,16 +1,23 @@
-"""The rows of a benchmark, as a table and as `bench/results.json`."""
+"""The rows of a benchmark, as a table and as `bench/results.json`.
+
+`python -m bench.table` prints the last run's as the tables of `docs/performance.md`.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.json"
+FIELDS = ("name", "events", "events_per_s", "cpu_s", "peak_mb", "ratio_to_loop")
+COLUMNS = ("what", "events", "events/s", "CPU s", "CPU us an event", "peak MB", "ratio to loop", "besides")
 HEADINGS = ("", "events", "events/s", "CPU s", "CPU us/event", "peak MB", "ratio to loop", "")
 
 
@@ -62,6 +69,23 @@ def write(rows: Iterable[Row], path: Path = RESULTS) -> None:
     path.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
 
 
+def markdown(rows: Iterable[Mapping[str, object]]) -> str:
+    """The rows of a results file as one table of Markdown."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 2) + "---|"]
+    for row in rows:
+        more = ", ".join(f"{name} {_shown(value)}" for name, value in row.items() if name not in FIELDS)
+        lines.append("| " + " | ".join([*_figures(row), more]) + " |")
+    return "\n".join(lines)
+
+
+def _figures(row: Mapping[str, Any]) -> list[str]:
+    ratio = row["ratio_to_loop"]
+    return [
+        row["name"], f"{row['events']:,}", f"{row['events_per_s']:,}", f"{row['cpu_s']:,}",
+        f"{1e6 * row['cpu_s'] / row['events']:.1f}", f"{row['peak_mb']:,}", "" if ratio is None else f"{ratio:.2f}",
+    ]  # fmt: skip
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     speed = f"{row.events_per_s:,.0f}" if row.events else ""
     each = f"{1e6 * row.cpu_s / row.events:.1f}" if row.events else ""
@@ -70,5 +94,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.name, f"{row.events:,}", speed, f"{row.cpu_s:.1f}", each, f"{row.peak_mb:,.0f}", ratio, more
 
 
-def _shown(value: float | int | str) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+def _shown(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown(json.loads(RESULTS.read_text())) + "\n")
