@@ -53,11 +53,17 @@ def measure(session: Session) -> list[Row]:
             break
         rows.append(_row(session, persons))
         session.say(f"{persons:,} persons: {rows[-1].events_per_s:,.0f} events/s")
-    return [replace(row, more={**row.more, "cost_to_first": round(_cost(row) / _cost(rows[0]), 2)}) for row in rows]
+    return [
+        replace(row, more={**row.more, **_compared(row, rows[0], size)}) for row, size in zip(rows, SIZES, strict=False)
+    ]
 
 
-def _cost(row: Row) -> float:
-    return row.cpu_s / row.events
+def _compared(row: Row, first: Row, persons: int) -> dict[str, float]:
+    """CPU an event against the smallest number of persons, and memory for every million persons more."""
+    found = {"cost_to_first": round(row.cpu_s / row.events / (first.cpu_s / first.events), 2)}
+    if row is not first:
+        found["mb_per_million"] = round((row.peak_mb - first.peak_mb) / (persons - SIZES[0]) * 1e6)
+    return found
 
 
 def _row(session: Session, persons: int) -> Row:
