@@ -32,9 +32,11 @@ from streams.simulation.feeds import read_feed
 from streams.stages.intake import IntakeContext, IntakeTask
 from streams.stages.task import Task, work_off
 
-PERSONS = 20_000
+EVENTS_A_PERSON = 100
+"""Of the common job for each person of the town: the town is small, but its rules are many."""
+
+EVENTS_A_BACKTESTED = 2
 CHUNK = 1_000
-BACKTESTED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,15 @@ class Record:
 
 def measure(session: Session) -> list[Row]:
     """Every part in order of the way."""
-    return Town(session.part("town")).run()
+    return Town(session.part("town"), session.options.events).run()
 
 
 class Town:
     """One run over one town."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, events: int) -> None:
+        self._persons = events // EVENTS_A_PERSON
+        self._backtested = events // EVENTS_A_BACKTESTED
         self._settings = Settings(data=folder / "data", clock="feeds", kafka=None)
         # Parts alone see no broker: tasks are given records, and state is in memory.
         self._platform = Platform(self._settings.model_copy(update={"kafka": "unused:1"}), is_state_kept=False)
@@ -89,12 +93,12 @@ class Town:
         for cost in decided:
             ratio = cost.events_per_s / loop.events_per_s
             self._add(cost.name, cost.events, cost.seconds, cost.cpu_s, _peak_mb(), ratio)
-        tested = backtest.measure(self._history.parent, BACKTESTED)
+        tested = backtest.measure(self._history.parent, self._backtested)
         name = f"back-test, {backtest.RULES} rules, {tested.persons:,} persons"
         self._add(name, tested.events, tested.seconds, tested.cpu_s, tested.peak_mb, tested.ratio_to_loop)
 
     def _simulate(self) -> None:
-        simulate(persons=PERSONS, out=self._history)
+        simulate(persons=self._persons, out=self._history)
 
     def _records(self, feed: str) -> Iterator[Record]:
         contract, registry = self._platform.deployment.contracts[feed], self._platform.registry
@@ -180,4 +184,7 @@ def _peak_mb() -> float:
 
 
 def _as_records(sent: list[Outgoing]) -> list[Record]:
-    return [Record(out.topic, out.partition, offset, out.key, out.value, []) for offset, out in enumerate(sent)]
+    return [
+        Record(out.topic, out.partition, offset, out.key, out.value, [*(out.headers or ())])
+        for offset, out in enumerate(sent)
+    ]
