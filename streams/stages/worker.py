@@ -29,6 +29,7 @@ from faust.types import TP, AppT, Message
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
+from streams.folders import check_folder
 from streams.kafka.chunks import ChunkTransport, last_stable_offset
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
@@ -85,7 +86,7 @@ class StageWorker:
     def _new_app(self, settings: Settings) -> faust.App:
         worker = f"{self._stage.name}-{settings.worker}"
         folder = settings.data / "faust" / worker
-        folder.mkdir(parents=True, exist_ok=True)
+        check_folder(folder, "HEADWATER_DATA")
         app = faust.App(
             self._stage.group,
             broker=";".join(f"kafka://{server.strip()}" for server in self._bootstrap.split(",")),
