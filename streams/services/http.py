@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
 import socket
 from contextlib import closing
 from typing import Any
@@ -19,6 +18,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from streams.ending import Ending
 from streams.errors import UserError
 from streams.settings import Settings
 
@@ -39,7 +39,7 @@ _FULL = (
 )
 
 
-def serve(app: FastAPI, settings: Settings, port: int) -> None:
+def serve(app: FastAPI, settings: Settings, port: int, ending: Ending) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Raises:
@@ -47,9 +47,9 @@ def serve(app: FastAPI, settings: Settings, port: int) -> None:
     """
     with closing(listen(settings.bind, port)) as bound:
         raise_file_limit()
-        # uvicorn raises the signal it ended by once more; the process has ended well by then.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        uvicorn.Server(configured(app, settings.proxies)).run(sockets=[bound])
+        server = uvicorn.Server(configured(app, settings.proxies))
+        ending.gently(lambda: setattr(server, "should_exit", True))
+        server.run(sockets=[bound])
 
 
 def configured(app: FastAPI, proxies: str) -> uvicorn.Config:

@@ -13,8 +13,6 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,9 +26,12 @@ from faust.types import TP, AppT, Message
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
+from streams.ending import Ending
 from streams.errors import UserError
 from streams.folders import check_folder
 from streams.kafka.chunks import ChunkTransport, last_stable_offset
+from streams.kafka.ends import Ends
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
@@ -38,6 +39,7 @@ from streams.settings import Settings
 from streams.stages.gauges import StageGauges
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
+from streams.stages.watchdog import Watchdog
 
 log = structlog.get_logger()
 
@@ -47,6 +49,8 @@ REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
 """Offers are counted every few seconds, and rarer when counting takes long: at most 5 % of the time."""
+FAULT = 70
+"""Exit code of a stage that ends because of a fault; `sysexits.h` calls it an internal one."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
@@ -61,11 +65,21 @@ class _RawSchema(faust.Schema[Any, Any]):
         return message.value
 
 
+class _Worker(faust.Worker):
+    def end(self) -> None:
+        """Ends as after SIGTERM, which `streams.ending` hears in Faust's place."""
+        self._on_sigterm()
+
+
 class StageWorker:
     """A Faust application for one stage."""
 
-    def __init__(self, stage: Stage, bootstrap: str, settings: Settings, meters: Meters, health: Health) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what the composition root has for it
+        self, stage: Stage, bootstrap: str, settings: Settings, meters: Meters, health: Health, ending: Ending
+    ) -> None:
         self._stage = stage
+        self._ending = ending
+        self._watchdog = Watchdog(stage.name, self._positions, Ends(bootstrap).of, lambda: ending.leave(FAULT))
         self._gauges = StageGauges(stage.name, meters, is_wall=settings.clock == "wall")
         self._health = health
         self._next_counts = 0.0
@@ -75,13 +89,19 @@ class StageWorker:
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
-        worker = faust.Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
+        worker = _Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
         worker.spinner = None
+        self._ending.gently(lambda: worker.loop.call_soon_threadsafe(worker.end))
         try:
-            worker.execute_from_commandline()
+            with self._watchdog.running():
+                worker.execute_from_commandline()
         except SystemExit as end:
             if end.code:
                 raise
+
+    def _positions(self) -> dict[Source, int]:
+        """How far each partition is that is worked on; asked by the watchdog's thread."""
+        return {(tp.topic, tp.partition): work.position for tp, work in tuple(self._work.items())}
 
     def _new_app(self, settings: Settings) -> faust.App:
         worker = f"{self._stage.name}-{settings.worker}"
@@ -208,7 +228,7 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
+        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges, self._watchdog)
         work.open()
         log.info(
             "partition opened",
@@ -220,8 +240,7 @@ class StageWorker:
     def _end(self, error: BaseException) -> None:
         """Leaves at once: nothing uncommitted may be followed by a commit."""
         log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
-        sys.stderr.flush()
-        os._exit(70)
+        self._ending.leave(FAULT)
 
 
 def _named(error: BaseException) -> str:

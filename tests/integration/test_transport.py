@@ -191,6 +191,57 @@ def test_sigterm_ends_within_seconds_and_with_code_0(echo: Echo) -> None:
     assert 0 < echo.done() < echo.ends()
 
 
+@pytest.mark.parametrize("what", ["chunk", "open"])
+def test_sigterm_ends_what_hangs_within_its_grace_and_with_code_0(echo: Echo, what: str) -> None:
+    """In the middle of a chunk that never ends, or of opening a partition."""
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    worker = echo.start(ECHO_HANG=what, ECHO_GRACE_S=2)
+    wait_until(lambda: "hangs on purpose" in echo.log().read_text(), "it hangs", echo)
+    assert stop_gently(worker) == 0
+    assert echo.done() == 0, "what did not end was committed"
+    last = echo.start()
+    wait_until(lambda: echo.done() >= echo.ends(), "a new worker does it all", echo)
+    assert stop_gently(last) == 0
+    echo.check_exactly_once()
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("chunk", "stands still and ends"),  # the event loop hangs
+        ("fetch", "stands still and ends"),  # it ticks, but nothing is handed over
+        ("interpreter", "Timeout"),  # not even the watchdog gets a turn
+    ],
+)
+def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: str, said: str) -> None:
+    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=3)
+    wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
+    produce(echo, 3_000, random.Random(SEED), aborted=False)
+    assert worker.wait(LIMIT_S) in (70, 1), echo.log().read_text()[-3000:]
+    log = echo.log().read_text(errors="replace")
+    assert "hangs on purpose" in log
+    assert said in log.split("hangs on purpose", 1)[1]
+    assert "echo_worker.py" in log, "where each thread stood is told"
+    last = echo.start()
+    wait_until(lambda: echo.done() >= echo.ends(), "a new worker goes on", echo)
+    assert stop_gently(last) == 0
+    echo.check_exactly_once()
+
+
+def test_an_idle_stage_is_left_alone(echo: Echo) -> None:
+    """Idle for longer than the watchdog's patience, then with work, then idle again."""
+    worker = echo.start(ECHO_PATIENCE_S=1)
+    wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    wait_until(lambda: echo.done() >= echo.ends(), "it works", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    assert stop_gently(worker) == 0
+    assert "stands still" not in echo.log().read_text()
+
+
 def test_a_fault_ends_the_worker_and_commits_nothing_more(echo: Echo) -> None:
     """An agent that raises loses its event and goes on, in Faust; here the process ends, for the supervisor."""
     produce(echo, 4_000, random.Random(SEED), aborted=False)
