@@ -37,6 +37,7 @@ from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
+from streams.stages.membership import SESSION_S, client_id, refuse_namesake, sole
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
 from streams.stages.watchdog import Watchdog
@@ -84,11 +85,23 @@ class StageWorker:
         self._health = health
         self._next_counts = 0.0
         self._bootstrap = bootstrap
+        self._worker = f"{stage.name}-{settings.worker}"
+        self._folder = settings.data / "faust" / self._worker
+        self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
-        self.app = self._new_app(settings)
+        self.app = self._new_app()
 
     def run(self) -> None:
-        """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
+        """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised.
+
+        Raises:
+            WrongUse: another process has the name of this worker.
+        """
+        with sole(self._worker, self._folder):
+            refuse_namesake(self._bootstrap, self._stage.group, self._worker, self._client_id)
+            self._run()
+
+    def _run(self) -> None:
         worker = _Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
         worker.spinner = None
         self._ending.gently(lambda: worker.loop.call_soon_threadsafe(worker.end))
@@ -103,22 +116,21 @@ class StageWorker:
         """How far each partition is that is worked on; asked by the watchdog's thread."""
         return {(tp.topic, tp.partition): work.position for tp, work in tuple(self._work.items())}
 
-    def _new_app(self, settings: Settings) -> faust.App:
-        worker = f"{self._stage.name}-{settings.worker}"
-        folder = settings.data / "faust" / worker
-        check_folder(folder, "HEADWATER_DATA")
+    def _new_app(self) -> faust.App:
+        check_folder(self._folder, "HEADWATER_DATA")
         app = faust.App(
             self._stage.group,
             broker=";".join(f"kafka://{server.strip()}" for server in self._bootstrap.split(",")),
             autodiscover=False,
-            datadir=str(folder),
+            datadir=str(self._folder),
             web_enabled=False,
-            canonical_url=f"http://{worker}",
+            canonical_url=f"http://{self._worker}",
             topic_allow_declare=False,
             topic_disable_leader=True,
             consumer_auto_offset_reset="earliest",
-            consumer_group_instance_id=worker,
-            broker_session_timeout=10.0,
+            consumer_group_instance_id=self._worker,
+            broker_client_id=self._client_id,
+            broker_session_timeout=SESSION_S,
             broker_heartbeat_interval=2.0,
             broker_request_timeout=30.0,
             broker_max_poll_interval=300.0,

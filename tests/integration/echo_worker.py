@@ -22,6 +22,7 @@ from typing import Any
 from sinks.metrics import Meters
 from streams import logs
 from streams.ending import Ending
+from streams.errors import UserError
 from streams.kafka import chunks
 from streams.kafka.transactions import Outgoing, Position
 from streams.observing.health import Health
@@ -142,7 +143,11 @@ def main() -> None:
     running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health(), ending)
     # Were Faust's own commits on, they would come this often.
     running.app.conf.broker_commit_interval = 0.05
-    running.run()
+    try:
+        running.run()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        ending.leave(error.exit_code)
     ending.leave(0)
 
 

@@ -313,6 +313,55 @@ def is_shared_together(echo: Echo) -> bool:
     )
 
 
+def test_two_workers_share_the_work_through_rolling_restarts(kafka: str, tmp_path: Path) -> None:
+    echo = Echo(kafka, tmp_path, partitions=4)
+    try:
+        workers = {name: echo.start(name, ECHO_SLOW_S=0.02) for name in ("a", "b")}
+        wait_until(lambda: is_shared_together(echo), "both have partitions", echo)
+        for number in range(4):
+            produce(echo, 2_500, random.Random(SEED + number))
+            behind = echo.done()
+            name = "ab"[number % 2]
+            wait_until(lambda behind=behind: echo.done() > behind, "they get on", echo)
+            assert stop_gently(workers[name]) == 0
+            opened = echo.opened(name)
+            workers[name] = echo.start(name, ECHO_SLOW_S=0.02)
+            wait_until(lambda name=name, opened=opened: echo.opened(name) >= opened + 2, "it takes its own again", echo)
+        wait_until(lambda: echo.done() >= echo.ends(), "everything is worked off", echo)
+        assert [stop_gently(worker) for worker in workers.values()] == [0, 0]
+        echo.check_exactly_once()
+        assert {worker_of(copy) for partition in range(4) for copy in echo.copies(partition)} == {"a", "b"}
+    finally:
+        echo.stop()
+
+
+def test_a_second_worker_of_the_same_name_is_refused_and_the_first_is_left_alone(echo: Echo, tmp_path: Path) -> None:
+    """On this machine at once; on another, when Kafka has had time to forget one that died."""
+    first = echo.start("a")
+    wait_until(lambda: echo.opened("a") == echo.partitions, "the first has its partitions", echo)
+    here, elsewhere = echo.start("a"), echo.start("a", HEADWATER_DATA=tmp_path / "other machine")
+    assert (here.wait(LIMIT_S), elsewhere.wait(LIMIT_S)) == (2, 2)
+    said = echo.log("a").read_text()
+    assert f"a worker {echo.name}-a runs on this machine already" in said
+    assert f"a worker {echo.name}-a runs elsewhere already (at 127.0.0.1)" in said
+    assert said.count("give this one another HEADWATER_WORKER") == 2
+    produce(echo, 400, random.Random(SEED))
+    wait_until(lambda: echo.done() >= echo.ends(), "the first works on", echo)
+    assert echo.opened("a") == echo.partitions, "its partitions were taken from it"
+    assert stop_gently(first) == 0
+    echo.check_exactly_once()
+
+
+def test_a_worker_that_died_is_followed_by_one_elsewhere(echo: Echo, tmp_path: Path) -> None:
+    first = echo.start("a")
+    wait_until(lambda: echo.opened("a") == echo.partitions, "the first has its partitions", echo)
+    first.kill()
+    first.wait()
+    heir = echo.start("a", HEADWATER_DATA=tmp_path / "other machine")
+    wait_until(lambda: echo.opened("a") == 2 * echo.partitions, "Kafka forgets the first, the other takes over", echo)
+    assert stop_gently(heir) == 0
+
+
 # The committer alone: what transactions.py takes for granted of Kafka.
 
 
