@@ -1,15 +1,16 @@
 """Ends a stage that has work and does none, so that it is started anew; works while the stage hangs.
 
-Three kinds of standing still, each with its own limit:
+Four kinds of standing still, each with its own limit:
 
 * records wait on a partition, and its position has not moved for `PATIENCE_S`: the event loop hangs, the
   fetcher died, a chunk never ends (`Watch`, a pure decision);
+* the state of a partition is being made from the log, and that has not moved for `PATIENCE_S`;
 * a commit takes longer than `HUNG_S`;
 * this thread itself gets no turn for `FROZEN_S`, since another never lets go of the interpreter: then a
   thread of `faulthandler`, which needs no turn, ends the process.
 
 Whether records wait is asked of the broker: what the stage last knew of it may be as old as its standstill.
-A broker that does not answer, a partition that is held and one that is only being opened prove nothing.
+A broker that does not answer and a partition that is held prove nothing.
 Knows nothing of what the stage does.
 """
 
@@ -44,7 +45,7 @@ LATE = 3
 class Still:
     """A partition that stands still: at which position, and since when."""
 
-    position: int
+    position: float
     since: float
 
 
@@ -60,15 +61,15 @@ class Watch:
         self._patience_s = patience_s
         self._late_s = LATE * look_s
         self._still: dict[Source, Still] = {}
-        self._positions: dict[Source, int] = {}
+        self._positions: dict[Source, float] = {}
         self._looked: float | None = None
 
-    def unmoved(self, positions: Mapping[Source, int]) -> list[Source]:
+    def unmoved(self, positions: Mapping[Source, float]) -> list[Source]:
         """Partitions that are where they were at the last look: only of these the end matters."""
         before, self._positions = self._positions, dict(positions)
         return [source for source, position in positions.items() if before.get(source) == position]
 
-    def look(self, now: float, positions: Mapping[Source, int], ends: Mapping[Source, int]) -> list[Source]:
+    def look(self, now: float, positions: Mapping[Source, float], ends: Mapping[Source, float]) -> list[Source]:
         """Partitions that have stood still for too long; empty when all is well.
 
         Args:
@@ -83,7 +84,7 @@ class Watch:
         self._still = {source: self._since(now, source, positions[source]) for source in waiting}
         return [source for source, still in self._still.items() if now - still.since >= self._patience_s]
 
-    def _since(self, now: float, source: Source, position: int) -> Still:
+    def _since(self, now: float, source: Source, position: float) -> Still:
         before = self._still.get(source)
         return before if before is not None and before.position == position else Still(position, now)
 
@@ -93,7 +94,8 @@ class Watchdog:
 
     Args:
         stage: its name, for the log.
-        positions: of the partitions that are worked on now; called by the thread.
+        positions: of the partitions that are worked on now; called by the thread, as the next two.
+        opening: of those being opened, how much of their state is there, 0 to 1.
         ends: ends of partitions, as far as the broker tells.
         leave: ends the process.
     """
@@ -102,14 +104,17 @@ class Watchdog:
         self,
         stage: str,
         positions: Callable[[], Mapping[Source, int]],
+        opening: Callable[[], Mapping[Source, float]],
         ends: Callable[[Iterable[Source]], Mapping[Source, int]],
         leave: Callable[[], None],
     ) -> None:
         self._stage = stage
         self._positions = positions
+        self._opening = opening
         self._ends = ends
         self._leave = leave
         self._watch = Watch(PATIENCE_S, LOOK_S)
+        self._opening_watch = Watch(PATIENCE_S, LOOK_S)
         self._committing_since: float | None = None
         self._is_over = threading.Event()
 
@@ -150,6 +155,9 @@ class Watchdog:
         since = self._committing_since
         if since is not None and now - since > HUNG_S:
             self._end(f"a commit has not ended for {now - since:.0f} s")
+        opening = self._opening()
+        if self._opening_watch.look(now, opening, dict.fromkeys(opening, 1.0)):
+            self._end(f"the state of a partition has not got on for {PATIENCE_S:.0f} s")
         positions = self._positions()
         stuck = self._watch.look(now, positions, self._ends(self._watch.unmoved(positions)))
         if stuck:

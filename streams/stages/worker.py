@@ -29,7 +29,7 @@ from sinks.metrics import Meters
 from streams.ending import Ending
 from streams.errors import UserError
 from streams.folders import check_folder
-from streams.kafka.chunks import ChunkTransport, last_stable_offset
+from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
 from streams.kafka.ends import Ends
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Committer, kafka_fault
@@ -80,7 +80,9 @@ class StageWorker:
     ) -> None:
         self._stage = stage
         self._ending = ending
-        self._watchdog = Watchdog(stage.name, self._positions, Ends(bootstrap).of, lambda: ending.leave(FAULT))
+        self._watchdog = Watchdog(
+            stage.name, self._positions, self._restored, Ends(bootstrap).of, lambda: ending.leave(FAULT)
+        )
         self._gauges = StageGauges(stage.name, meters, is_wall=settings.clock == "wall")
         self._health = health
         self._next_counts = 0.0
@@ -89,6 +91,7 @@ class StageWorker:
         self._folder = settings.data / "faust" / self._worker
         self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
+        self._opening: dict[TP, PartitionWork] = {}
         self.app = self._new_app()
 
     def run(self) -> None:
@@ -115,6 +118,10 @@ class StageWorker:
     def _positions(self) -> dict[Source, int]:
         """How far each partition is that is worked on; asked by the watchdog's thread."""
         return {(tp.topic, tp.partition): work.position for tp, work in tuple(self._work.items())}
+
+    def _restored(self) -> dict[Source, float]:
+        """How much of its state each partition has that is being opened; asked by the watchdog's thread."""
+        return {(tp.topic, tp.partition): work.restored for tp, work in tuple(self._opening.items())}
 
     def _new_app(self) -> faust.App:
         check_folder(self._folder, "HEADWATER_DATA")
@@ -153,11 +160,19 @@ class StageWorker:
             try:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
-                if work is not None and not work.take(event.value) and not work.is_behind(event.value):
-                    self._rewind(tp, work)
+                if work is not None:
+                    await self._take(tp, work, event.value)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
+
+    async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if not work.take(chunk):
+            if not work.is_behind(chunk):
+                self._rewind(tp, work)
+            return
+        while self._work.get(tp) is work and work.step():
+            await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
         try:
@@ -165,7 +180,10 @@ class StageWorker:
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
                     end = last_stable_offset(self.app.consumer, tp)
-                    work.tick(is_idle=end is not None and work.position >= end)
+                    while work.tick(is_idle=end is not None and work.position >= end):
+                        await asyncio.sleep(0)
+                        if self._work.get(tp) is not work:
+                            break
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
                     await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
@@ -176,6 +194,7 @@ class StageWorker:
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
         try:
+            self._tell_of_opening()
             reports = [work.report() for work in self._work.values()]
             for report in reports:
                 self._gauges.count(report)
@@ -184,6 +203,12 @@ class StageWorker:
                 await self._show_counts(self._stage.counts)
         except Exception as error:  # noqa: BLE001 - what is told about the work must not end it
             log.error("stage cannot report", stage=self._stage.name, error=type(error).__name__, where=where(error))
+
+    def _tell_of_opening(self) -> None:
+        opening = list(self._opening.values())
+        if opening:
+            share = sum(work.restored for work in opening) / len(opening)
+            self._health.wait_for(f"the state of {len(opening)} partitions, {share:.0%} made from the log")
 
     async def _show_counts(self, counts: Callable[[], Counts]) -> None:
         begun = time.monotonic()
@@ -240,8 +265,13 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges, self._watchdog)
-        work.open()
+        work = self._opening[tp] = PartitionWork(
+            self._stage.task(tp.topic, tp.partition), committer, self._gauges, self._watchdog
+        )
+        try:
+            work.open()
+        finally:
+            del self._opening[tp]
         log.info(
             "partition opened",
             stage=self._stage.name, topic=tp.topic, partition=tp.partition,

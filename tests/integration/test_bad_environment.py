@@ -279,6 +279,14 @@ def test_a_file_stands_where_the_data_folder_should_be(tmp_path: Path, broker: B
     assert not below.exists()
 
 
+def test_a_state_folder_that_cannot_be_written(tmp_path: Path, broker: Broker, small_disk: Path) -> None:
+    """Mounted read-only, as a disk is after a fault; not even root may write there."""
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for name in ("correlate", "plan"):
+        ended = stage(name, tmp_path / "data", KAFKA=broker.bootstrap, STATE=small_disk)
+        refused(ended, 3, str(small_disk), "Read-only file system", "HEADWATER_STATE")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of two megabytes."""

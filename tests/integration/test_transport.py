@@ -208,20 +208,20 @@ def test_sigterm_ends_what_hangs_within_its_grace_and_with_code_0(echo: Echo, wh
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("chunk", "stands still and ends"),  # the event loop hangs
-        ("fetch", "stands still and ends"),  # it ticks, but nothing is handed over
+        ("chunk", "records wait and nothing was done for 3 s"),  # the event loop hangs
+        ("open", "the state of a partition has not got on for 3 s"),  # the loop ticks
+        ("fetch", "records wait and nothing was done for 3 s"),  # it ticks, but nothing is handed over
         ("interpreter", "Timeout"),  # not even the watchdog gets a turn
     ],
 )
 def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: str, said: str) -> None:
-    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=3)
-    wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
     produce(echo, 3_000, random.Random(SEED), aborted=False)
+    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=3)
     assert worker.wait(LIMIT_S) in (70, 1), echo.log().read_text()[-3000:]
     log = echo.log().read_text(errors="replace")
     assert "hangs on purpose" in log
     assert said in log.split("hangs on purpose", 1)[1]
-    assert "echo_worker.py" in log, "where each thread stood is told"
+    assert "echo_worker.py" in log.split(said, 1)[1], "where each thread stood is told"
     last = echo.start()
     wait_until(lambda: echo.done() >= echo.ends(), "a new worker goes on", echo)
     assert stop_gently(last) == 0
