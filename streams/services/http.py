@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import socket
 from contextlib import closing
 from typing import Any
 
@@ -19,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from streams.ending import Ending
-from streams.errors import UserError
+from streams.listening import listen
 from streams.settings import Settings
 
 GRACE_S = 5
@@ -134,22 +133,3 @@ def raise_file_limit() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to that port, before anything else is built.
-
-    Raises:
-        UserError: the port is taken or may not be used.
-    """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise UserError(
-            f"port {port} of {host} cannot be used ({error.strerror})",
-            "end what uses it, or set another: `headwater settings` lists the ports",
-        ) from None
-    return bound

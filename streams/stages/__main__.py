@@ -8,6 +8,7 @@ from streams import composition, logs
 from streams.composition import Platform
 from streams.ending import Ending
 from streams.errors import UserError
+from streams.kafka.proved import require_proved
 from streams.memory import look_seldom_for_cycles
 from streams.observing.health import Health
 from streams.observing.process import observed
@@ -19,6 +20,7 @@ from streams.stages.worker import StageWorker
 def main(stage: str, ending: Ending) -> int:
     """Builds the stage from the settings and runs it."""
     try:
+        require_proved()
         settings = load()
         logs.configure(settings.log_level)
         platform = Platform(settings)

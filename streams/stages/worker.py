@@ -71,6 +71,11 @@ class _Worker(faust.Worker):
         """Ends as after SIGTERM, which `streams.ending` hears in Faust's place."""
         self._on_sigterm()
 
+    def _shutdown_loop(self) -> None:
+        """Does not wait for tasks that have nothing left to do, as Faust would for a second or two: the process ends."""
+        if self.crash_reason:
+            raise self.crash_reason
+
 
 class StageWorker:
     """A Faust application for one stage."""

@@ -324,9 +324,10 @@ def test_two_workers_share_the_work_through_rolling_restarts(kafka: str, tmp_pat
             name = "ab"[number % 2]
             wait_until(lambda behind=behind: echo.done() > behind, "they get on", echo)
             assert stop_gently(workers[name]) == 0
-            opened = echo.opened(name)
+            opened, undisturbed = echo.opened(name), echo.opened("ba"[number % 2])
             workers[name] = echo.start(name, ECHO_SLOW_S=0.02)
             wait_until(lambda name=name, opened=opened: echo.opened(name) >= opened + 2, "it takes its own again", echo)
+            assert echo.opened("ba"[number % 2]) == undisturbed, "static membership: a restart moved partitions"
         wait_until(lambda: echo.done() >= echo.ends(), "everything is worked off", echo)
         assert [stop_gently(worker) for worker in workers.values()] == [0, 0]
         echo.check_exactly_once()
