@@ -72,7 +72,7 @@ class _Worker(faust.Worker):
         self._on_sigterm()
 
     def _shutdown_loop(self) -> None:
-        """Does not wait for tasks that have nothing left to do, as Faust would for a second or two: the process ends."""
+        """Does not wait for tasks that have nothing left to do, as Faust would for some seconds: the process ends."""
         if self.crash_reason:
             raise self.crash_reason
 
