@@ -23,7 +23,7 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("processed", "withheld", "rejected", "heartbeat"),
     "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "unread"),
     "households": ("applied", "duplicate", "conflicting", "mark", "unread"),
-    "plan": ("situation", "mark", "control", "policy", "action", "unread"),
+    "plan": ("situation", "mark", "control", "policy", "action", "pause", "unread"),
     "deliver": ("written", "unchanged", "unread"),
     "relay": ("sent",),
     "aggregate": ("read",),
@@ -155,6 +155,9 @@ class Meters:
         self.subjects = self._add(Gauge, "subjects", "Persons or households whose timeline is held.", of=DECIDING)
         self.situations_held = self._add(
             Gauge, "situations_held", "Situations waiting for the end of their hold.", of=("plan",)
+        )
+        self.situations_paused = self._add(
+            Gauge, "situations_paused", "Ripe situations whose rule or team is paused.", of=("plan",)
         )
         self.offers = self._add(Gauge, "offers", "Offers in the case database.", "state", of=("deliver",))
         self.suppressed = self._add(

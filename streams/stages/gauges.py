@@ -87,6 +87,7 @@ class StageGauges:
         held = sum(report.held for report in reports)
         self._meters.subjects.set(held)
         self._meters.situations_held.set(held)
+        self._meters.situations_paused.set(sum(report.waiting for report in reports))
         clock = min((report.clock for report in reports), default=0)
         self._meters.clock.labels(self._stage).set(clock / 1000)
         self._show_feeds(_heard_by_all(reports))

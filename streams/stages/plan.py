@@ -8,13 +8,14 @@ it gives, which were committed then, are left aside. Writes `offers.v1`, alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from processors.events import Control
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationMark
 from processors.offers.plan import PartitionState, advance
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause
 from schemas.codec import Codec
 from streams import topics
 from streams.kafka.log import read_partition
@@ -25,13 +26,14 @@ from streams.stages.tally import Report, Tally
 
 FOLD_BATCH = 1000
 
-Input = Situation | SituationMark | Control | ContactPolicy | OfferAction
+Input = Situation | SituationMark | Control | ContactPolicy | OfferAction | Pause
 KINDS: dict[type[Input], str] = {
     Situation: "situation",
     SituationMark: "mark",
     Control: "control",
     ContactPolicy: "policy",
     OfferAction: "action",
+    Pause: "pause",
 }
 """What plan takes, and what each counts as."""
 INPUTS = tuple(KINDS)
@@ -81,8 +83,9 @@ class PlanTask:
         return ""
 
     def report(self) -> Report:
-        """What became of the records, how many situations wait in their hold, and plan's clock."""
-        return self._tally.report(self._state.held, self._state.clock or 0)
+        """What became of the records, how many situations wait and for what, and plan's clock."""
+        told = self._tally.report(self._state.held, self._state.clock or 0)
+        return replace(told, waiting=self._state.waiting)
 
     def close(self) -> None:
         """Nothing to let go of."""
