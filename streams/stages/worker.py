@@ -13,7 +13,6 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import os
 import sys
 import time
@@ -30,14 +29,14 @@ from faust.types import TP, AppT, Message
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
-from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
-from streams.kafka.transactions import Committer, Outgoing, kafka_fault
+from streams.kafka.chunks import ChunkTransport, last_stable_offset
+from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
-from streams.stages.tally import Report
-from streams.stages.task import Stage, Task
+from streams.stages.partition import PartitionWork
+from streams.stages.task import Stage
 
 log = structlog.get_logger()
 
@@ -47,8 +46,6 @@ REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
 """Offers are counted every few seconds, and rarer when counting takes long: at most 5 % of the time."""
-HUNG_S = 40.0
-"""A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
@@ -61,63 +58,6 @@ class _RawSchema(faust.Schema[Any, Any]):
 
     def loads_value(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Any:  # noqa: ANN401, ARG002
         return message.value
-
-
-class PartitionWork:
-    """One assigned partition: its task, its committer and its position."""
-
-    def __init__(self, task: Task, committer: Committer, gauges: StageGauges) -> None:
-        self._task = task
-        self._committer = committer
-        self._gauges = gauges
-        self.position = 0
-        self.stalled_ticks = 0
-
-    def open(self) -> None:
-        """Fences earlier holders and restores the task's state."""
-        committed = self._committer.open()
-        self._task.open(committed)
-        self.position = committed.offset
-
-    def take(self, chunk: Chunk) -> bool:
-        """Works on a chunk and commits; False when it does not begin at the task's position."""
-        if chunk.before != self.position or not _is_whole(chunk):
-            return False
-        with self._gauges.chunk():
-            outgoing = self._task.process(chunk.records)
-        self._commit(outgoing, chunk.after)
-        self.stalled_ticks = 0
-        return True
-
-    def is_behind(self, chunk: Chunk) -> bool:
-        """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
-        return chunk.before is not None and chunk.before < self.position
-
-    def tick(self, is_idle: bool) -> None:
-        """Lets time pass; sends what became due. Idle: everything that was sent was worked on."""
-        outgoing = self._task.tick(is_idle)
-        if outgoing:
-            self._commit(outgoing, self.position)
-
-    def report(self) -> Report:
-        """What became of the records since the last report; all of it is committed."""
-        return self._task.report()
-
-    def close(self) -> None:
-        """Ends the work on this partition."""
-        self._task.close()
-        self._committer.close()
-
-    def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        # librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
-        # broker was away meanwhile (confluentinc/librdkafka#5456): then the process ends, to start anew.
-        faulthandler.dump_traceback_later(HUNG_S, exit=True)
-        try:
-            with self._gauges.transaction():
-                self._committer.commit(outgoing, position, self._task.note())
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-        self.position = position
 
 
 class StageWorker:
@@ -281,12 +221,6 @@ class StageWorker:
         log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
         sys.stderr.flush()
         os._exit(70)
-
-
-def _is_whole(chunk: Chunk) -> bool:
-    """Whether the records lie between the positions: a seek during the fetch may have moved one of them."""
-    records = chunk.records
-    return not records or (records[0].offset >= (chunk.before or 0) and records[-1].offset < chunk.after)
 
 
 def _named(error: BaseException) -> str:
