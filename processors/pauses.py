@@ -6,7 +6,6 @@ rule or team stay with plan. Newest order wins; who gives orders and where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,8 +46,3 @@ class Pause:
     def target(self) -> tuple[PauseKind, str]:
         """What it speaks of: of two orders with one target the later on the log holds."""
         return (self.kind, self.name)
-
-
-def newest(pauses: Iterable[Pause]) -> dict[tuple[PauseKind, str], Pause]:
-    """The newest order on each target; of orders in the order of the log."""
-    return {pause.target: pause for pause in pauses}

@@ -16,6 +16,7 @@ from streams.cli import access, aggregates, broker, contracts, dlq, history, ide
 from streams.cli.backtest import backtest_command
 from streams.cli.demo import demo
 from streams.cli.offers import offers
+from streams.cli.pause import pause, resume
 from streams.cli.publish import publish
 from streams.cli.receipts import receipts
 from streams.cli.settings import settings_command
@@ -54,6 +55,8 @@ app.command()(topics)
 app.command()(publish)
 app.command()(receipts)
 app.add_typer(dlq.app, name="dlq")
+app.command()(pause)
+app.command()(resume)
 app.command()(offers)
 app.add_typer(person.app, name="person")
 app.add_typer(identity.app, name="identity")

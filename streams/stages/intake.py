@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,6 +28,7 @@ from streams import topics
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
+from streams.pauses import FeedOrders
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.dead_letters import dead_letter
 from streams.stages.tally import Report, Tally
@@ -49,6 +50,7 @@ class IntakeContext:
         core_partitions: partitions of the internal topics.
         source_partitions: partitions of each agency topic.
         wall: the machine's clock, ms; only to refuse dates in the future.
+        orders: which feeds are held.
     """
 
     codec: Codec
@@ -58,6 +60,7 @@ class IntakeContext:
     core_partitions: int
     source_partitions: int
     wall: Callable[[], int]
+    orders: FeedOrders = field(default_factory=FeedOrders)
 
 
 class IntakeTask:

@@ -46,12 +46,14 @@ class Stage:
         name: `intake`, `correlate`, ...; the consumer group is `headwater-<name>`.
         topics: input topics.
         task: makes the task of one input partition (topic, partition).
+        is_held: whether the records of an input topic are to stay there for now; asked often, by one thread.
         counts: how many offers there are, where the stage can know; called off the event loop.
     """
 
     name: str
     topics: tuple[str, ...]
     task: Callable[[str, int], Task]
+    is_held: Callable[[str], bool] = lambda _topic: False
     counts: Callable[[], Counts] | None = None
 
     @property

@@ -29,12 +29,13 @@ from faust.types import TP, AppT, Message
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
-from streams.kafka.chunks import ChunkTransport, last_stable_offset
+from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
+from streams.stages.holding import Holding
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
 
@@ -71,6 +72,7 @@ class StageWorker:
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
+        self._holding = Holding(stage.is_held, lambda: self.app.consumer, self._seek)
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
@@ -120,21 +122,27 @@ class StageWorker:
             try:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
-                if work is not None and not work.take(event.value) and not work.is_behind(event.value):
-                    self._rewind(tp, work)
+                if work is not None:
+                    self._work_on(tp, work, event.value)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
+
+    def _work_on(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if self._holding.look(tp, work.position) or not (work.take(chunk) or work.is_behind(chunk)):
+            self._rewind(tp, work)
 
     async def _tick(self) -> None:
         try:
             self._health.beat()
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
-                    end = last_stable_offset(self.app.consumer, tp)
+                    is_held = self._holding.look(tp, work.position)
+                    end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
                     work.tick(is_idle=end is not None and work.position >= end)
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
-                    await self._fetch_again_if_lost(tp, work)
+                    if not is_held:
+                        await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
@@ -178,7 +186,10 @@ class StageWorker:
                 self._rewind(tp, work)
 
     def _rewind(self, tp: TP, work: PartitionWork) -> None:
-        self.app.consumer.rewind(tp, work.position)  # type: ignore[attr-defined]  # a ChunkConsumer
+        self._seek(tp, work.position)
+
+    def _seek(self, tp: TP, position: int) -> None:
+        self.app.consumer.rewind(tp, position)  # type: ignore[attr-defined]  # a ChunkConsumer
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
@@ -198,6 +209,7 @@ class StageWorker:
     async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
         for tp in revoked:
             work = self._work.pop(tp, None)
+            self._holding.forget(tp)
             if work is not None:
                 self._gauges.count(work.report())
                 self._gauges.forget(tp)
