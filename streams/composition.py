@@ -211,7 +211,7 @@ def _intake(platform: Platform) -> Iterator[Stage]:
         def task(topic: str, partition: int) -> Task:
             return IntakeTask(by_topic[topic], partition, context)
 
-        yield Stage("intake", tuple(sorted(by_topic)), task, lambda topic: orders.is_held(by_topic[topic].feed))
+        yield Stage("intake", tuple(sorted(by_topic)), task, lambda topic: orders.holding(by_topic[topic].feed))
 
 
 @contextmanager

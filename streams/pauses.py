@@ -67,10 +67,10 @@ class FeedOrders:
         """The newest order on a feed; None: there never was one."""
         return self._newest.get(feed)
 
-    def is_held(self, feed: str) -> bool:
-        """Whether the feed's records are to stay where they are."""
+    def holding(self, feed: str) -> Pause | None:
+        """The order by which the feed's records are to stay where they are; None: they are not."""
         order = self._newest.get(feed)
-        return order is not None and order.is_paused
+        return order if order is not None and order.is_paused else None
 
     def note(self, pause: Pause) -> None:
         """Takes an order on a feed; others are left to plan."""
@@ -96,12 +96,12 @@ class FollowedOrders(FeedOrders):
                 raise Unreachable(f"Kafka at {bootstrap} stopped sending {topics.CONTROLS}", "check the broker")
             self._look(0.05)
 
-    def is_held(self, feed: str) -> bool:
-        """See `FeedOrders.is_held`; called by one thread."""
+    def holding(self, feed: str) -> Pause | None:
+        """See `FeedOrders.holding`; called by one thread."""
         if time.monotonic() - self._looked >= LOOK_EVERY_S:
             self._looked = time.monotonic()
             self._look(0.0)
-        return super().is_held(feed)
+        return super().holding(feed)
 
     def close(self) -> None:
         """Lets go of the connection."""

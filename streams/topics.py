@@ -90,7 +90,9 @@ def _of_contract(contract: Contract, settings: Settings) -> tuple[Topic, Topic]:
     return (
         Topic(
             contract.topic, settings.event_partitions, "the agency's own",
-            f"life events as {contract.agency} sends them", {**_kept(7), **LARGEST_SENT},
+            # By the broker's clock: how long records are kept, and how many a day brings, is not the sender's to say.
+            f"life events as {contract.agency} sends them",
+            {**_kept(7), **LARGEST_SENT, "message.timestamp.type": "LogAppendTime"},
         ),
         Topic(
             dead_letters(contract.topic, "intake"), 1, "as received",

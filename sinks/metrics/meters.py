@@ -146,6 +146,10 @@ class Meters:
         self.clock = self._add(
             Gauge, "clock_timestamp_seconds", "The stage's clock; 0: not begun.", "stage", of=CLOCKED
         )
+        self.feed_held = self._add(
+            Gauge, "feed_held_since_timestamp_seconds", "When a feed was held; absent unless it is.", "feed topic by",
+            of=("intake",),
+        )  # fmt: skip
         self.event_to_offer = self._add(
             Histogram, "event_to_offer_seconds", "From an offer's newest event being recorded to its opening.",
             of=("deliver",), buckets=OFFER_BUCKETS,

@@ -108,7 +108,7 @@ def _taken_in(feed: Path, platform: Platform, context: IntakeContext) -> Iterato
     task = IntakeTask(contract, 0, context)
     records = _records(feed, platform)
     while chunk := list(islice(records, _CHUNK)):
-        for sent in task.process(chunk):
+        for sent in task.process(chunk).outgoing:
             value = platform.codec.decode(sent.value) if sent.topic == topics.LIFE_EVENTS else None
             if isinstance(value, LifeEvent):
                 yield value

@@ -2,8 +2,8 @@
 
 Contract -> canonical events -> purpose gate -> identity register -> `life-events.v1`, with marks of
 time; what fails goes to `<topic>.intake.dlq` with its original bytes and the reason; every chunk
-leaves a receipt. Keeps no state but from when on and up to when its source partition was heard, which
-travels with the committed position.
+leaves a receipt. Keeps no state but from when on and up to when its source partition was heard, and how
+much it brings in a day; both travel with the committed position.
 
 Does not decide what is a duplicate (correlate does, by id) and draws no conclusion about a person.
 """
@@ -18,6 +18,7 @@ import structlog
 
 from processors.events import LifeEvent, Mark
 from processors.identity.identifiers import fault_of
+from processors.surge import Volume
 from schemas.codec import Codec
 from schemas.contract import Contract
 from schemas.outcomes import Heartbeat, Mapped, MappedEvent, Rejection, RejectionReason
@@ -28,10 +29,12 @@ from streams import topics
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
-from streams.pauses import FeedOrders
+from streams.pauses import FeedOrders, pause_records
 from streams.register import PersonRequest, Register, Resolved
+from streams.stages.braking import SurgeBrake
 from streams.stages.dead_letters import dead_letter
 from streams.stages.tally import Report, Tally
+from streams.stages.task import Work
 
 log = structlog.get_logger()
 
@@ -74,17 +77,25 @@ class IntakeTask:
         self._began = contract.begins_ms
         self._marked = 0
         self._last_mark = 0.0
+        self._brake = SurgeBrake(contract, context.source_partitions, context.orders, context.wall)
         self._tally = Tally()
 
     def open(self, position: Position) -> None:
-        """Takes up from when and up to when the source was heard."""
+        """Takes up from when and up to when the source was heard, and how much it brings."""
         if position.note:
-            heard, began = map(int, position.note.split("|"))
-            self._heard = heard
-            self._began = began if self._contract.begins_ms is None else self._contract.begins_ms
+            heard, began, volume = position.note.split("|", 2)
+            self._heard = int(heard)
+            if self._began is None and began:
+                self._began = int(began)
+            self._brake.volume = Volume.unpack(volume)
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
-        """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
+    def process(self, records: Sequence[RawRecord]) -> Work:
+        """One chunk of raw records, up to a surge: life events, dead letters, a receipt, perhaps a mark."""
+        taken, pause = self._brake.take(records)
+        order = [] if pause is None else pause_records(self._context.codec, pause, self._context.core_partitions)
+        return Work([*self._taken_in(records[:taken]), *order], taken)
+
+    def _taken_in(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         if not records:
             return []
         readings = [self._read(record) for record in records]
@@ -104,8 +115,8 @@ class IntakeTask:
         return self._marks_if_due()
 
     def note(self) -> str:
-        """Up to when the source partition was heard, and from when on, ms; nothing before the first record."""
-        return "" if self._began is None else f"{self._heard}|{self._began}"
+        """Up to when the source partition was heard, and from when on, ms; then how much it brings."""
+        return f"{self._heard}|{'' if self._began is None else self._began}|{self._brake.volume.pack()}"
 
     def report(self) -> Report:
         """What became of the records."""

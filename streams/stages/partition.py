@@ -11,7 +11,7 @@ from streams.kafka.chunks import Chunk
 from streams.kafka.transactions import Committer, Outgoing
 from streams.stages.gauges import StageGauges
 from streams.stages.tally import Report
-from streams.stages.task import Task
+from streams.stages.task import Task, Work
 
 HUNG_S = 40.0
 """A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
@@ -38,8 +38,10 @@ class PartitionWork:
         if chunk.before != self.position or not _is_whole(chunk):
             return False
         with self._gauges.chunk():
-            outgoing = self._task.process(chunk.records)
-        self._commit(outgoing, chunk.after)
+            done = self._task.process(chunk.records)
+        work = done if isinstance(done, Work) else Work(done, len(chunk.records))
+        is_whole = work.taken == len(chunk.records)
+        self._commit(work.outgoing, chunk.after if is_whole else chunk.records[work.taken].offset)
         self.stalled_ticks = 0
         return True
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from processors.pauses import Pause
 from sinks.case_db import Counts
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
@@ -22,8 +23,8 @@ class Task(Protocol):
     def open(self, position: Position) -> None:
         """Restores the state that belongs to the committed `position`."""
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
-        """Works on raw records in offset order; returns what to send."""
+    def process(self, records: Sequence[RawRecord]) -> list[Outgoing] | Work:
+        """Works on raw records in offset order; returns what to send, of all of them or of the first."""
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Called about once a second; `is_idle` when nothing waited since the last tick."""
@@ -39,6 +40,19 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What became of a chunk.
+
+    Attributes:
+        outgoing: what to send.
+        taken: how many of the records are done, from the first on; the others are handed over again later.
+    """
+
+    outgoing: list[Outgoing]
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A stage as the worker runs it.
 
@@ -46,14 +60,15 @@ class Stage:
         name: `intake`, `correlate`, ...; the consumer group is `headwater-<name>`.
         topics: input topics.
         task: makes the task of one input partition (topic, partition).
-        is_held: whether the records of an input topic are to stay there for now; asked often, by one thread.
+        held_by: the order by which the records of an input topic are to stay there for now; asked often, by one
+            thread.
         counts: how many offers there are, where the stage can know; called off the event loop.
     """
 
     name: str
     topics: tuple[str, ...]
     task: Callable[[str, int], Task]
-    is_held: Callable[[str], bool] = lambda _topic: False
+    held_by: Callable[[str], Pause | None] = lambda _topic: None
     counts: Callable[[], Counts] | None = None
 
     @property

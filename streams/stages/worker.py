@@ -72,7 +72,7 @@ class StageWorker:
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
-        self._holding = Holding(stage.is_held, lambda: self.app.consumer, self._seek)
+        self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""

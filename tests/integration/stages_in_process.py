@@ -151,7 +151,7 @@ def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
                 if chunk is None:
                     del days[feed]
                     continue
-                for out in tasks[feed].process(chunk):
+                for out in tasks[feed].process(chunk).outgoing:
                     if out.topic == topics.LIFE_EVENTS:
                         value = platform.codec.decode(out.value)
                         now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
