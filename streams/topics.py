@@ -119,7 +119,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
             compacted,
         ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
-        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
+        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections; what is paused; read whole", compacted),
         Topic(
             HOUSEHOLD_EVENTS,
             partitions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from streams.instants import rfc3339
 from streams.observing.processes import Seen
 
 DAY_S = 86_400
@@ -74,10 +75,13 @@ def overview(seen: Sequence[Seen], restarts: Mapping[str, int]) -> Overview:
     by_name = {each.process: each for each in seen}
     nobody = Seen("nobody")
     correlate, deliver = by_name.get("correlate", nobody), by_name.get("deliver", nobody)
+    intake, plan = by_name.get("intake", nobody), by_name.get("plan", nobody)
     feeds = tuple(_feeds(correlate)) if correlate.is_ready else ()
     return Overview(
         attention=(
             *(f"{each.process} {_trouble(each)}: {MEANING[each.process][1]}." for each in seen if not each.is_ready),
+            *_held(intake.by("headwater_feed_held_since_timestamp_seconds", "feed")),
+            *_paused(plan.total("headwater_situations_paused") or 0),
             *_silence([feed.name for feed in feeds if feed.is_silent]),
         ),
         processes=tuple(_process(each, restarts.get(each.process, 0)) for each in seen),
@@ -134,6 +138,22 @@ def _silence(feeds: Sequence[str]) -> Iterable[str]:
         yield (
             f"Not heard from in time: {', '.join(feeds)}. Conclusions from something not happening wait for them; "
             "ask the agencies."
+        )
+
+
+def _held(since: Mapping[str, float]) -> Iterable[str]:
+    for feed, at in sorted(since.items()):
+        yield (
+            f"{feed} has been held since {rfc3339(int(at * 1000))}: its records wait in Kafka, for 7 days at most. "
+            f"`headwater pause --list` says why, `headwater resume --feed {feed}` lets it go on."
+        )
+
+
+def _paused(situations: float) -> Iterable[str]:
+    if situations:
+        yield (
+            f"{situations:,.0f} situations become no offers because their rule or team is paused; "
+            "`headwater pause --list` says which."
         )
 
 
