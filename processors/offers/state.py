@@ -205,6 +205,11 @@ class PartitionState:
             for generations in area.standings.values():
                 yield from ((area, each) for each in generations)
 
+    @property
+    def size(self) -> int:
+        """How many parts a snapshot has: standings, households, words."""
+        return len(self.controls) + sum(len(area.standings) + len(area.households) for area in self.areas.values())
+
     def area(self, name: str) -> AreaState:
         """The area of that name, empty if new."""
         return self.areas.get(name) or self.areas.setdefault(name, AreaState(name, self.controls, self.members))

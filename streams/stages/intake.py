@@ -11,7 +11,7 @@ Does not decide what is a duplicate (correlate does, by id) and draws no conclus
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -27,12 +27,14 @@ from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
 from streams.pauses import FeedOrders, pause_records
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.braking import SurgeBrake
 from streams.stages.dead_letters import dead_letter
+from streams.stages.restoring import TYPE_HEADER
 from streams.stages.tally import Report, Tally
 from streams.stages.task import Work
 
@@ -89,6 +91,16 @@ class IntakeTask:
                 self._began = int(began)
             self._brake.volume = Volume.unpack(volume)
 
+    @property
+    def restored(self) -> float:
+        """There is nothing to restore."""
+        return 1.0
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is due here but marks, one at a time."""
+        return False
+
     def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records, up to a surge: life events, dead letters, a receipt, perhaps a mark."""
         taken, pause = self._brake.take(records)
@@ -117,6 +129,9 @@ class IntakeTask:
     def note(self) -> str:
         """Up to when the source partition was heard, and from when on, ms; then how much it brings."""
         return f"{self._heard}|{'' if self._began is None else self._began}|{self._brake.volume.pack()}"
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """There is no state to write."""
 
     def report(self) -> Report:
         """What became of the records."""
@@ -192,6 +207,8 @@ class IntakeTask:
             # judge it as late as the copy was.
             f"{event.person}|{event.id}|{event.arrival}".encode(),
             self._context.codec.encode(event),
+            # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
+            ((TYPE_HEADER, event.type.encode()),) if event.replaces is None else None,
         )
 
     def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:

@@ -71,6 +71,7 @@ class StageWorker:
         self._next_counts = 0.0
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
+        self._opening: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
@@ -123,14 +124,21 @@ class StageWorker:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
                 if work is not None:
-                    self._work_on(tp, work, event.value)
+                    await self._take(tp, work, event.value)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
 
-    def _work_on(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
-        if self._holding.look(tp, work.position) or not (work.take(chunk) or work.is_behind(chunk)):
-            self._rewind(tp, work)
+    async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if self._holding.look(tp, work.position) or not work.take(chunk):
+            if not work.is_behind(chunk):
+                self._rewind(tp, work)
+            return
+        while self._work.get(tp) is work and work.step():
+            if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
+                self._rewind(tp, work)
+                return
+            await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
         try:
@@ -139,7 +147,10 @@ class StageWorker:
                 if self._work.get(tp) is work:  # not revoked while others ticked
                     is_held = self._holding.look(tp, work.position)
                     end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
-                    work.tick(is_idle=end is not None and work.position >= end)
+                    while work.tick(is_idle=end is not None and work.position >= end):
+                        await asyncio.sleep(0)
+                        if self._work.get(tp) is not work:
+                            break
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
                     if not is_held:
                         await self._fetch_again_if_lost(tp, work)
@@ -151,6 +162,7 @@ class StageWorker:
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
         try:
+            self._tell_of_opening()
             reports = [work.report() for work in self._work.values()]
             for report in reports:
                 self._gauges.count(report)
@@ -159,6 +171,12 @@ class StageWorker:
                 await self._show_counts(self._stage.counts)
         except Exception as error:  # noqa: BLE001 - what is told about the work must not end it
             log.error("stage cannot report", stage=self._stage.name, error=type(error).__name__, where=where(error))
+
+    def _tell_of_opening(self) -> None:
+        opening = list(self._opening.values())
+        if opening:
+            share = sum(work.restored for work in opening) / len(opening)
+            self._health.wait_for(f"the state of {len(opening)} partitions, {share:.0%} made from the log")
 
     async def _show_counts(self, counts: Callable[[], Counts]) -> None:
         begun = time.monotonic()
@@ -219,8 +237,11 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
-        work.open()
+        work = self._opening[tp] = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
+        try:
+            work.open()
+        finally:
+            del self._opening[tp]
         log.info(
             "partition opened",
             stage=self._stage.name, topic=tp.topic, partition=tp.partition,
