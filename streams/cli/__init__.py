@@ -13,6 +13,7 @@ import typer
 from confluent_kafka import KafkaException
 
 from streams.cli import access, aggregates, broker, contracts, dlq, history, identity, person, rules
+from streams.cli.annul import annul
 from streams.cli.backtest import backtest_command
 from streams.cli.demo import demo
 from streams.cli.offers import offers
@@ -55,6 +56,7 @@ app.command()(topics)
 app.command()(publish)
 app.command()(receipts)
 app.add_typer(dlq.app, name="dlq")
+app.command()(annul)
 app.command()(pause)
 app.command()(resume)
 app.command()(offers)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import structlog
 
@@ -26,6 +27,7 @@ from schemas.reading import intake_record
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
+from streams.agencies.batches import HEADER, batch_of
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
@@ -115,7 +117,7 @@ class IntakeTask:
         counts = _counts(readings, withheld)
         self._count(counts, readings)
         return [
-            *map(self._life_event, events),
+            *starmap(self._life_event, events),
             *self._dead_letters(records, readings),
             self._receipt(records, readings, counts, len(events)),
             *self._marks_if_due(),
@@ -155,9 +157,11 @@ class IntakeTask:
             )
             return Rejection(RejectionReason.UNMAPPABLE, f"fault of the platform: {type(error).__name__}")
 
-    def _events(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> tuple[list[LifeEvent], int]:
-        """Life events in order of arrival, and how many records were withheld whole."""
-        drafts: list[tuple[MappedEvent, int, int]] = []
+    def _events(
+        self, records: Sequence[RawRecord], readings: Sequence[Reading]
+    ) -> tuple[list[tuple[LifeEvent, bytes | None]], int]:
+        """Life events in order of arrival, each with its batch, and how many records were withheld whole."""
+        drafts: list[tuple[MappedEvent, RawRecord, int]] = []
         requests: list[PersonRequest] = []
         withheld = 0
         for record, reading in zip(records, readings, strict=True):
@@ -167,11 +171,14 @@ class IntakeTask:
                 granted = [event for event in reading.events if event.type in self._context.granted]
                 withheld += bool(reading.events) and not granted
                 roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
-                drafts += [(event, record.offset, self._heard) for event in granted]
+                drafts += [(event, record, self._heard) for event in granted]
                 requests += [_person_request(event, roles) for event in granted]
                 self._hear(*(event.recorded_at for event in reading.events))
         resolved = self._context.register.resolve(requests) if requests else []
-        events = [self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)]
+        events = [
+            (self._canonical(event, record.offset, heard, person), batch_of(record.headers))
+            for (event, record, heard), person in zip(drafts, resolved, strict=True)
+        ]
         return events, withheld
 
     def _hear(self, *moments: int) -> None:
@@ -199,7 +206,11 @@ class IntakeTask:
             attributes=event.attributes,
         )
 
-    def _life_event(self, event: LifeEvent) -> Outgoing:
+    def _life_event(self, event: LifeEvent, batch: bytes | None) -> Outgoing:
+        # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
+        headers = [] if event.replaces is not None else [(TYPE_HEADER, event.type.encode())]
+        if batch is not None:
+            headers.append((HEADER, batch))
         return Outgoing(
             topics.LIFE_EVENTS,
             topics.partition_of(event.person, self._context.core_partitions),
@@ -207,8 +218,7 @@ class IntakeTask:
             # judge it as late as the copy was.
             f"{event.person}|{event.id}|{event.arrival}".encode(),
             self._context.codec.encode(event),
-            # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
-            ((TYPE_HEADER, event.type.encode()),) if event.replaces is None else None,
+            headers,
         )
 
     def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:

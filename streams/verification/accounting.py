@@ -13,6 +13,7 @@ from itertools import chain
 
 from confluent_kafka import Message
 
+from processors.annulment import is_by_officer
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control, ControlKind, LifeEvent
 from processors.offers.actions import OfferAction
@@ -214,7 +215,7 @@ class Accountant:
         known: set[tuple[str, str]] = set()
         is_new: dict[tuple[str, int], bool] = defaultdict(bool)
         for event in self._values(topics.LIFE_EVENTS):
-            if isinstance(event, LifeEvent):
+            if isinstance(event, LifeEvent) and not is_by_officer(event):
                 account.events += 1
                 is_new[event.feed, event.arrival] |= (event.person, event.id) not in known
                 known.add((event.person, event.id))
