@@ -133,11 +133,7 @@ class Annulling:
         matches: set[str] = set()
         values = [self._codec.decode(message.value()) for message in read_on(self._bootstrap, self._starts)]
         for decision in values:
-            if (
-                isinstance(decision, Decision)
-                and _is_withdrawn_by(decision, annulled)
-                and decision.match not in matches
-            ):
+            if isinstance(decision, Decision) and _is_news(decision, annulled, matches):
                 effects.matches.setdefault(decision.rule, []).append(decision.match)
                 matches.add(decision.match)
         for record in values:
