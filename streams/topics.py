@@ -97,7 +97,9 @@ def _of_contract(contract: Contract, settings: Settings) -> tuple[Topic, Topic]:
     return (
         Topic(
             contract.topic, settings.event_partitions, "the agency's own",
-            f"life events as {contract.agency} sends them", {**_kept(7), **LARGEST_SENT},
+            # By the broker's clock: how long records are kept, and how many a day brings, is not the sender's to say.
+            f"life events as {contract.agency} sends them",
+            {**_kept(7), **LARGEST_SENT, "message.timestamp.type": "LogAppendTime"},
         ),
         Topic(
             dead_letters(contract.topic, "intake"), 1, "as received",
@@ -124,7 +126,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
             compacted,
         ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
-        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
+        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections; what is paused; read whole", compacted),
         Topic(
             HOUSEHOLD_EVENTS,
             partitions,

@@ -23,7 +23,7 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("processed", "withheld", "rejected", "heartbeat"),
     "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "unread"),
     "households": ("applied", "duplicate", "conflicting", "mark", "unread"),
-    "plan": ("situation", "mark", "control", "policy", "action", "unread"),
+    "plan": ("situation", "mark", "control", "policy", "action", "pause", "unread"),
     "deliver": ("written", "unchanged", "unread"),
     "relay": ("sent",),
     "aggregate": ("read",),
@@ -155,6 +155,10 @@ class Meters:
         self.clock = self._add(
             Gauge, "clock_timestamp_seconds", "The stage's clock; 0: not begun.", "stage", of=CLOCKED
         )
+        self.feed_held = self._add(
+            Gauge, "feed_held_since_timestamp_seconds", "When a feed was held; absent unless it is.", "feed topic by",
+            of=("intake",),
+        )  # fmt: skip
         self.event_to_offer = self._add(
             Histogram, "event_to_offer_seconds", "From an offer's newest event being recorded to its opening.",
             of=("deliver",), buckets=OFFER_BUCKETS,
@@ -164,6 +168,9 @@ class Meters:
         self.subjects = self._add(Gauge, "subjects", "Persons or households whose timeline is held.", of=DECIDING)
         self.situations_held = self._add(
             Gauge, "situations_held", "Situations waiting for the end of their hold.", of=("plan",)
+        )
+        self.situations_paused = self._add(
+            Gauge, "situations_paused", "Ripe situations whose rule or team is paused.", of=("plan",)
         )
         self.offers = self._add(Gauge, "offers", "Offers in the case database.", "state", of=("deliver",))
         self.suppressed = self._add(

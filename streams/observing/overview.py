@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from streams.instants import rfc3339
 from streams.observing.processes import Seen
 from streams.observing.standing import Standing
 from streams.processes import stage_of
@@ -79,6 +80,8 @@ def overview(seen: Sequence[Seen], standings: Mapping[str, Standing]) -> Overvie
     return Overview(
         attention=(
             *(f"{line.name} {line.state}: {MEANING[stage_of(line.name)][1]}." for line in lines if not line.is_well),
+            *_held(_of_any(seen, "intake", "headwater_feed_held_since_timestamp_seconds", "feed")),
+            *_paused(sum(each.total("headwater_situations_paused") or 0 for each in seen)),
             *_silence([feed.name for feed in feeds if feed.is_silent]),
         ),
         processes=lines,
@@ -152,6 +155,22 @@ def _silence(feeds: Sequence[str]) -> Iterable[str]:
         yield (
             f"Not heard from in time: {', '.join(feeds)}. Conclusions from something not happening wait for them; "
             "ask the agencies."
+        )
+
+
+def _held(since: Mapping[str, float]) -> Iterable[str]:
+    for feed, at in sorted(since.items()):
+        yield (
+            f"{feed} has been held since {rfc3339(int(at * 1000))}: its records wait in Kafka, for 7 days at most. "
+            f"`headwater pause --list` says why, `headwater resume --feed {feed}` lets it go on."
+        )
+
+
+def _paused(situations: float) -> Iterable[str]:
+    if situations:
+        yield (
+            f"{situations:,.0f} situations become no offers because their rule or team is paused; "
+            "`headwater pause --list` says which."
         )
 
 

@@ -37,6 +37,7 @@ from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
+from streams.stages.holding import Holding
 from streams.stages.membership import SESSION_S, client_id, refuse_namesake, sole
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
@@ -98,6 +99,7 @@ class StageWorker:
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
         self.app = self._new_app()
+        self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised.
@@ -172,11 +174,14 @@ class StageWorker:
             event.ack()
 
     async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
-        if not work.take(chunk):
+        if self._holding.look(tp, work.position) or not work.take(chunk):
             if not work.is_behind(chunk):
                 self._rewind(tp, work)
             return
         while self._work.get(tp) is work and work.step():
+            if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
+                self._rewind(tp, work)
+                return
             await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
@@ -184,13 +189,15 @@ class StageWorker:
             self._health.beat()
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
-                    end = last_stable_offset(self.app.consumer, tp)
+                    is_held = self._holding.look(tp, work.position)
+                    end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
                     while work.tick(is_idle=end is not None and work.position >= end):
                         await asyncio.sleep(0)
                         if self._work.get(tp) is not work:
                             break
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
-                    await self._fetch_again_if_lost(tp, work)
+                    if not is_held:
+                        await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
@@ -241,7 +248,10 @@ class StageWorker:
                 self._rewind(tp, work)
 
     def _rewind(self, tp: TP, work: PartitionWork) -> None:
-        self.app.consumer.rewind(tp, work.position)  # type: ignore[attr-defined]  # a ChunkConsumer
+        self._seek(tp, work.position)
+
+    def _seek(self, tp: TP, position: int) -> None:
+        self.app.consumer.rewind(tp, position)  # type: ignore[attr-defined]  # a ChunkConsumer
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
@@ -261,6 +271,7 @@ class StageWorker:
     async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
         for tp in revoked:
             work = self._work.pop(tp, None)
+            self._holding.forget(tp)
             if work is not None:
                 self._gauges.count(work.report())
                 self._gauges.forget(tp)

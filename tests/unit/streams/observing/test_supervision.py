@@ -98,6 +98,16 @@ def test_a_feed_is_silent_beyond_two_days_or_what_its_contract_lets_it_take(
     assert any(FEED in each for each in page.attention) is is_silent
 
 
+def test_what_is_held_needs_somebody(stack: ExitStack) -> None:
+    intake, plan = Meters("intake"), Meters("plan")
+    intake.feed_held.labels(FEED, "events.of.it", "officer").set(1_700_000_000)
+    plan.situations_paused.set(12)
+    held, paused = overview(seen(stack, intake, plan), {}).attention
+    assert held.startswith(f"{FEED} has been held since 2023-11-14T22:13:20Z")
+    assert f"headwater resume --feed {FEED}" in held
+    assert paused.startswith("12 situations become no offers")
+
+
 def test_feeds_are_not_judged_before_correlate_is_ready(stack: ExitStack) -> None:
     page = overview(seen(stack, correlate(None), is_ready=False), {})
     assert page.feeds == ()
