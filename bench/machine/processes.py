@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +89,12 @@ def resident_mb(pid: int) -> float:
     return _memory_mb(pid, "VmRSS")
 
 
-def await_that(condition: object, seconds: float, what: str, *children: Child) -> None:
+def await_that(condition: Callable[[], bool], seconds: float, what: str, *children: Child) -> None:
     """Waits until a function gives true.
 
     Raises:
         Failed: it does not within the time, or one of the children ended.
     """
-    assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
         for child in children:

@@ -12,16 +12,15 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from bench.machine import processes
-from bench.machine.cluster import PARTITIONS, Cluster
+from bench.machine.cluster import PARTITIONS, Cluster, Progress
 from bench.machine.processes import Child, await_that, cpu_s, peak_mb, resident_mb
 from schemas.publishing import publish_heartbeat
 from streams.composition import Platform
-from streams.kafka.log import committed_positions, end_offsets
 from streams.processes import FAUST_STAGES
 from streams.register import PersonRequest, open_register
 from streams.settings import Settings
 
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = 180.0
 REGISTERED_AT_ONCE = 5000
 
 
@@ -32,15 +31,18 @@ class Stages:
     Attributes:
         children: by stage.
         database: the case database.
+        intake: how far intake is on the agencies' topics.
     """
 
     cluster: Cluster
     children: Mapping[str, Child]
     database: Path
+    intake: Progress
 
-    @property
-    def _sources(self) -> list[str]:
-        return [contract.topic for contract in self.cluster.platform.deployment.contracts.values()]
+    def await_first(self) -> int:
+        """Waits until intake is done with something; returns with how many records."""
+        await_that(lambda: self.intake.done() > 0, STARTS_WITHIN_S, "intake begins", *self.children.values())
+        return self.intake.done()
 
     def check(self) -> None:
         """Sees that all still run.
@@ -63,15 +65,6 @@ class Stages:
     def resident_mb(self) -> dict[str, float]:
         """The memory each holds now."""
         return {name: resident_mb(child.process.pid) for name, child in self.children.items()}
-
-    def taken_in(self) -> int:
-        """Records of the agency that intake is done with."""
-        return sum(committed_positions(self.cluster.bootstrap, "headwater-intake", self._sources).values())
-
-    def waiting(self) -> int:
-        """Records of the agency that intake has still to take in."""
-        ends = (end_offsets(self.cluster.bootstrap, source).values() for source in self._sources)
-        return sum(map(sum, ends)) - self.taken_in()
 
     def told(self) -> int:
         """Situations whose fate stands in the database: in an offer, or suppressed."""
@@ -105,7 +98,10 @@ def stages(cluster: Cluster, clock: str) -> Iterator[Stages]:
         }
         for child in children.values():
             await_that(partial(_is_open, child), STARTS_WITHIN_S, f"{child.name} opens its partitions", child)
-        yield Stages(cluster, children, data / "cases.db")
+        sources = [contract.topic for contract in cluster.platform.deployment.contracts.values()]
+        intake = Progress(cluster, "headwater-intake", *sources)
+        running.callback(intake.close)
+        yield Stages(cluster, children, data / "cases.db", intake)
 
 
 def _is_open(child: Child) -> bool:

@@ -45,14 +45,14 @@ def measure(session: Session) -> list[Row]:
 
 
 def _measured(running: Stages, agency: Child, events: int, matches: int) -> Row:
-    while running.taken_in() == 0:
-        _check(running, agency)
+    running.await_first()
     began, cpu, highest = time.monotonic(), running.cpu_s(), 0
     while agency.process.poll() is None:
         running.check()
-        highest = max(highest, running.waiting())
+        highest = max(highest, running.intake.written() - running.intake.done())
         time.sleep(0.5)
-    _check(running, agency)
+    if agency.process.returncode != 0:
+        raise Failed(f"the agency ended:\n{agency.last_words()}")
     sent = time.monotonic()
     await_told(running, matches)
     ended = time.monotonic()
@@ -69,9 +69,3 @@ def _measured(running: Stages, agency: Child, events: int, matches: int) -> Row:
             **{f"{name}_peak_mb": round(mb) for name, mb in running.peak_mb().items()},
         },
     )  # fmt: skip
-
-
-def _check(running: Stages, agency: Child) -> None:
-    running.check()
-    if agency.process.poll():
-        raise Failed(f"the agency ended:\n{agency.last_words()}")

@@ -22,7 +22,6 @@ from bench.workload import FIRST
 from bench.workload.events import BEGIN_MS, FEEDS, Workload, marks
 from processors.events import LifeEvent, Mark
 from streams import topics
-from streams.kafka.log import end_offsets
 
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 EVENTS = 100_000
@@ -72,14 +71,13 @@ def _row(session: Session, persons: int) -> Row:
         cluster.ensure_topics()
         many = Workload(EVENTS, persons, BEGIN_MS + 86_400_000, SHARE)
         write_log(cluster, topics.LIFE_EVENTS, _idle(many))
-        held = end_offsets(cluster.bootstrap, topics.LIFE_EVENTS)
         with _correlate(cluster, folder) as child:
-            _await(cluster, child, held)
+            _await(cluster, child)
         write_log(cluster, topics.LIFE_EVENTS, many.log())
         await_that(lambda: cluster.members(GROUP) == 0, 60, "correlate leaves its group")
         # Started anew on the state it left: memory is then what holding so many takes, not what taking them in did.
         with _correlate(cluster, folder) as child:
-            first, last = _await(cluster, child, end_offsets(cluster.bootstrap, topics.LIFE_EVENTS))
+            first, last = _await(cluster, child)
             peak = peak_mb(child.process.pid)
     events = last.done - first.done
     return Row(
@@ -104,9 +102,9 @@ def _idle(workload: Workload) -> Iterator[LifeEvent | Mark]:
     yield from marks(BEGIN_MS, BEGIN_MS)
 
 
-def _await(cluster: Cluster, child: Child, ends: dict[int, int]) -> tuple[_Point, _Point]:
-    """Its first and its last commit on the way to the ends."""
-    progress = Progress(cluster, GROUP, topics.LIFE_EVENTS, ends)
+def _await(cluster: Cluster, child: Child) -> tuple[_Point, _Point]:
+    """Its first and its last commit on the way to the end of the log."""
+    progress = Progress(cluster, GROUP, topics.LIFE_EVENTS)
     try:
         begun = progress.done()
         first = _next(child, progress, begun + 1)

@@ -46,8 +46,7 @@ def _publish(cluster: Cluster, workload: Workload) -> None:
 
 
 def _measured(running: Stages, events: int, matches: int) -> Row:
-    while (before := running.taken_in()) == 0:
-        running.check()
+    before = running.await_first()
     began, cpu = time.monotonic(), running.cpu_s()
     await_told(running, matches)
     seconds = time.monotonic() - began
@@ -72,7 +71,7 @@ def await_told(running: Stages, matches: int) -> None:
     moved, before = time.monotonic(), (-1, -1)
     while (told := running.told()) < matches:
         running.check()
-        now = (told, running.taken_in())
+        now = (told, running.intake.done())
         if now != before:
             moved, before = time.monotonic(), now
         if time.monotonic() - moved > STALLED_S:
