@@ -242,6 +242,23 @@ def test_an_idle_stage_is_left_alone(echo: Echo) -> None:
     assert "stands still" not in echo.log().read_text()
 
 
+def test_a_held_partition_is_left_alone(echo: Echo, tmp_path: Path) -> None:
+    """Records wait for longer than the watchdog's patience, and are worked on when they may."""
+    order = tmp_path / "held"
+    order.touch()
+    worker = echo.start(ECHO_PATIENCE_S=1, ECHO_HELD=order)
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    wait_until(lambda: echo.log().read_text().count("partition held") == echo.partitions, "they are held", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 4, "time passes", echo)
+    assert worker.poll() is None, echo.log().read_text()[-2000:]
+    assert echo.done() == 0
+    order.unlink()
+    wait_until(lambda: echo.done() >= echo.ends(), "they go on", echo)
+    assert stop_gently(worker) == 0
+    echo.check_exactly_once()
+
+
 def test_a_fault_ends_the_worker_and_commits_nothing_more(echo: Echo) -> None:
     """An agent that raises loses its event and goes on, in Faust; here the process ends, for the supervisor."""
     produce(echo, 4_000, random.Random(SEED), aborted=False)
