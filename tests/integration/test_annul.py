@@ -109,6 +109,8 @@ def test_a_dry_run_says_what_would_be_annulled_and_does_nothing(town: OperatedTo
     assert (told["annulled"], told["annulled_before"], told["complete"]) == (0, 0, False)
     assert command("annul", "--batch", wrong, "--feed", "prison.releases", "--dry-run").code == 1
     assert len(offers("open")) == 2
+    both = command("annul", "--batch", wrong, "--batch", *told["elsewhere"], "--dry-run", "--json").data
+    assert (len(both["events"]), both["told_elsewhere"]) == (4, 0), "a file sent twice is taken back by both its names"
 
 
 def test_a_wrong_file_is_taken_back_through_to_the_offers(town: OperatedTown, wrong: str) -> None:
