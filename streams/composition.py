@@ -29,6 +29,7 @@ from streams import topics
 from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
 from streams.errors import Unreachable, WrongUse
+from streams.folders import check_folder
 from streams.kafka.tail import topic_id
 from streams.pauses import FollowedOrders
 from streams.processes import FAUST_STAGES
@@ -275,6 +276,7 @@ def _stores(platform: Platform, stage: str, state_format: int) -> Callable[[str,
         return lambda _topic, _partition: MemoryStore()
     settings = platform.settings
     folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
+    check_folder(folder, "HEADWATER_STATE")
     return StateFolders(folder, lambda topic: topic_id(platform.bootstrap, topic), state_format).open
 
 

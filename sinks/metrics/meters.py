@@ -90,13 +90,8 @@ class Meters:
         """Names the processes a supervisor keeps running."""
         for name in names:
             self.restarts.labels(name)
-
-    def restarts_counted(self) -> dict[str, int]:
-        """How often each process was started anew."""
-        (family,) = self.restarts.collect()
-        return {
-            sample.labels["stage"]: int(sample.value) for sample in family.samples if sample.name.endswith("_total")
-        }
+            self.restart_pause.labels(name)
+            self.failing_since.labels(name)
 
     def show_offers(self, by_state: Mapping[OfferState, int], by_reason: Mapping[Reason, int]) -> None:
         """Sets how many offers and suppressed situations there are; what is not named is none."""
@@ -129,6 +124,20 @@ class Meters:
         )
         self.restarts = self._add(
             Counter, "stage_restarts_total", "How often a process was started anew.", "stage", of=(SUPERVISOR,)
+        )
+        self.restart_pause = self._add(
+            Gauge,
+            "stage_restart_pause_seconds",
+            "Wait before the next start of a process that ended; 0 when it runs steadily.",
+            "stage",
+            of=(SUPERVISOR,),
+        )
+        self.failing_since = self._add(
+            Gauge,
+            "stage_failing_since_timestamp_seconds",
+            "Since when a process has not run steadily; 0 when it does.",
+            "stage",
+            of=(SUPERVISOR,),
         )
         self.build = self._add(Gauge, "build_info", "Always 1; what runs.", "version python", of=EVERY)
 
