@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-HEADER = "headwater_batch"
+HEADER = "headwater.batch"
 LONGEST = 200
 """Bytes of a batch's id; of a longer one the beginning counts."""
 PART = 1 << 20
@@ -42,7 +42,7 @@ def content_of(files: Iterable[Path]) -> Iterator[bytes]:
 def batch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> bytes | None:
     """The batch a record says it came in; None: it says none.
 
-    >>> batch_of([("ce_id", b"1"), ("headwater_batch", b"b1")])
+    >>> batch_of([("ce_id", b"1"), ("headwater.batch", b"b1")])
     b'b1'
     """
     return next((value[:LONGEST] for name, value in headers or () if name == HEADER and value), None)

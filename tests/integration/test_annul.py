@@ -158,6 +158,39 @@ def test_the_accounting_adds_up_after_all_that(town: OperatedTown, wrong: str) -
     until(lambda: command("verify").code == 0, command("verify").out)
 
 
+def test_a_replay_finds_what_was_decided_and_what_changed_rules_would(town: OperatedTown, wrong: str) -> None:
+    def replayed() -> dict[str, Any]:
+        said = command("replay", "--from", "2020-01-01", "--dry-run", "--json")
+        assert said.code == 0, said.err
+        return dict(said.data["rules"])
+
+    standing = {"arrears-twice": {"unchanged": 1, "new": [], "gone": []}}
+    assert replayed() == standing
+    ledger = len(decisions(town))
+    rule = town.deployment / "rules/arrears-twice.yaml"
+    rule.write_text(RULE.replace("at_least: 2", "at_least: 3"))
+    assert len(replayed()["arrears-twice"]["gone"]) == 1
+    rule.write_text(RULE.replace("rule: arrears-twice", "rule: arrears-again"))
+    changed = replayed()
+    assert {name: (len(each["new"]), len(each["gone"])) for name, each in changed.items()} == {
+        "arrears-again": (1, 0), "arrears-twice": (0, 1)
+    }  # fmt: skip
+    assert "arrears-again: newly matched: " in command("replay", "--from", "2020-01-01", "--dry-run").out
+    assert "arrears-twice" not in command(
+        "replay", "--from", "2020-01-01", "--dry-run", "--rule", "arrears-again"
+    ).out  # fmt: skip
+    rule.write_text(RULE)
+    assert command("replay", "--from", "2099-01-01", "--dry-run", "--json").data["rules"] == {}
+    assert len(decisions(town)) == ledger, "nothing was written"
+    assert list((town.folder / "data").glob("replay-*")) == []
+
+
+def test_a_replay_is_asked_for_properly(town: OperatedTown) -> None:
+    assert "restart correlate" in command("replay", "--from", "2020-01-01").err
+    assert command("replay", "--from", "lately", "--dry-run").code == 2
+    assert command("replay", "--from", "2020-01-01", "--dry-run", "--rule", "none").code == 2
+
+
 def decisions(town: OperatedTown) -> list[Decision]:
     codec = town.platform.codec
     values = (codec.decode(each.value()) for each in read_topic(town.environment["HEADWATER_KAFKA"], topics.DECISIONS))
