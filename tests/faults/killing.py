@@ -1,0 +1,65 @@
+"""Stages that die: in the middle of a chunk, at each step of a commit, and when asked to."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+from streams.processes import FAUST_STAGES
+from streams.stages.task import Task
+from tests.faults.cases import Case
+from tests.faults.rig import Rig, Setup
+from tests.faults.stage import STEPS, Order
+from tests.faults.striking import opened, publish_in_waves
+
+KILLS = 20
+
+
+def _in_chunks(dice: random.Random) -> Setup:
+    each = KILLS // len(FAUST_STAGES)
+    return Setup([Order(stage, "chunk", dice.randint(1, 3), each) for stage in FAUST_STAGES])
+
+
+def _at(point: str, dice: random.Random) -> Setup:
+    # Deliver sends nothing but dead letters, and there are none here.
+    stages = [stage for stage in FAUST_STAGES if not (stage == "deliver" and point.startswith("produce"))]
+    most = 20 if point.startswith("produce") else 3
+    return Setup([Order(stage, point, dice.randint(1, most)) for stage in stages])
+
+
+def _stop_in_turn(rig: Rig) -> None:
+    """Every stage gets SIGTERM while it has work, and must end by itself with everything committed."""
+    waves = len(FAUST_STAGES)
+    for wave, stage in enumerate(FAUST_STAGES):
+        rig.publish(wave, waves)
+        rig.await_until(lambda stage=stage: opened(rig, "1", stage) > 0, f"{stage} to be at work")  # type: ignore[misc]
+        pid, restarts = rig.stages.pids[stage], rig.stages.restarts[stage]
+        os.kill(pid, signal.SIGTERM)
+        rig.await_until(
+            lambda stage=stage, restarts=restarts: rig.stages.restarts[stage] > restarts,  # type: ignore[misc]
+            f"{stage} to end when asked to",
+            30,
+        )
+        rig.struck += 1
+    codes = {worker.stage: worker.codes for worker in rig.stages._workers}
+    assert codes == {stage: [0] for stage in FAUST_STAGES}, f"stages asked to end did not end well: {codes}"
+
+
+POINTS = [
+    f"{step}.{when}" for step in STEPS if step != "state" or hasattr(Task, "committed") for when in ("before", "after")
+]
+
+CASES = [
+    Case("killed in the middle of a chunk", publish_in_waves, _in_chunks, is_short=True),
+    *(
+        Case(f"killed {point.partition('.')[2]} {point.partition('.')[0]}", publish_in_waves,
+             lambda dice, point=point: _at(point, dice))  # type: ignore[misc]
+        for point in POINTS
+    ),
+    Case("killed before writing to the case database", publish_in_waves,
+         lambda dice: Setup([Order("deliver", "write.before", dice.randint(1, 2), 3)])),
+    Case("killed after writing to the case database", publish_in_waves,
+         lambda dice: Setup([Order("deliver", "write.after", dice.randint(1, 2), 3)])),
+    Case("stopped in turn with SIGTERM", _stop_in_turn),
+]  # fmt: skip

@@ -1,0 +1,38 @@
+"""Planted bugs with the fault that brings each to light; the verifier must catch every one."""
+
+from __future__ import annotations
+
+import random
+
+from streams.processes import FAUST_STAGES
+from tests.faults.cases import Case
+from tests.faults.rig import Rig, Setup
+from tests.faults.stage import Order
+from tests.faults.striking import publish_in_waves
+
+
+def _poisoned(rig: Rig) -> None:
+    rig.struck += rig.publish_poison()
+    rig.publish()
+
+
+def _between_two_commits(dice: random.Random) -> Setup:
+    # Every send begins twice with this bug: an even number lies between position and outputs.
+    stages = ("intake", "correlate", "plan")
+    orders = [Order(stage, "begin.before", 2 * dice.randint(1, 3)) for stage in stages]
+    return Setup(orders, bug="position committed before the outputs")
+
+
+CASES = [
+    Case("planted: position committed before the outputs", publish_in_waves, _between_two_commits, caught="lost"),
+    Case("planted: no unique key in the case database", publish_in_waves,
+         lambda dice: Setup([Order("deliver", "write.after", dice.randint(1, 2), 3)],
+                            bug="no unique key in the case database"),
+         caught="twice"),
+    Case("planted: dead letter dropped", _poisoned, lambda _dice: Setup(bug="dead letter dropped"), caught="lost",
+         is_short=True),
+    Case("planted: Faust's own commit left on", publish_in_waves,
+         lambda dice: Setup([Order(stage, "chunk", dice.randint(2, 4), 4) for stage in FAUST_STAGES],
+                            bug="Faust's own commit left on"),
+         caught="twice"),
+]  # fmt: skip
