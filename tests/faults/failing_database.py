@@ -65,7 +65,7 @@ def _no_room(dice: random.Random) -> Setup:
 
 
 CASES = [
-    Case("database gone and back", _gone, on_postgres=True),
+    Case("database gone and back", _gone, on_postgres=True, is_short=True),
     Case("database restarted", _restarted, on_postgres=True),
     Case("database slow", lambda rig: _troubled(rig, SLOW, 3), on_postgres=True),
     Case("database fails to serialise",

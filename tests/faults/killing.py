@@ -28,6 +28,18 @@ def _at(point: str, dice: random.Random) -> Setup:
     return Setup([Order(stage, point, dice.randint(1, most)) for stage in stages])
 
 
+def _anywhere(dice: random.Random) -> Setup:
+    """Each stage twice: in the middle of a chunk, and at a step of a commit drawn for it."""
+    steps = [point for point in POINTS if not point.startswith("produce")]
+    points = [(stage, point) for stage in FAUST_STAGES for point in ("chunk", dice.choice(steps))]
+    return Setup([Order(stage, point, dice.randint(1, 2)) for stage, point in points])
+
+
+def _poisoned_waves(rig: Rig) -> None:
+    rig.publish_poison()
+    publish_in_waves(rig, 2)
+
+
 def _stop_in_turn(rig: Rig) -> None:
     """Every stage gets SIGTERM while it has work, and must end by itself with everything committed."""
     waves = len(FAUST_STAGES)
@@ -51,7 +63,8 @@ POINTS = [
 ]
 
 CASES = [
-    Case("killed in the middle of a chunk", publish_in_waves, _in_chunks, is_short=True),
+    Case("killed anywhere, among poison", _poisoned_waves, _anywhere, is_short=True),
+    Case("killed in the middle of a chunk, 20 times", publish_in_waves, _in_chunks),
     *(
         Case(f"killed {point.partition('.')[2]} {point.partition('.')[0]}", publish_in_waves,
              lambda dice, point=point: _at(point, dice))  # type: ignore[misc]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from confluent_kafka import KafkaException
 
 from processors.offers.model import SituationMark
 from schemas.outcomes import Heartbeat as Told
@@ -86,6 +87,7 @@ class Rig:
         self.feeds: Feeds = {}
         self.workers: list[Supervisor] = []
         self.database: Database
+        self._readers: dict[str, LagReader] = {}
 
     def use(self, database: Database) -> None:
         """Takes a PostgreSQL as case database."""
@@ -109,6 +111,8 @@ class Rig:
                 for workers in self.workers:
                     workers.stop()
         finally:
+            for reader in self._readers.values():
+                reader.close()
             stop_broker(self.settings)
 
     @property
@@ -171,8 +175,8 @@ class Rig:
         for feed, lines in self.feeds.items():
             contract = self.platform.deployment.contracts[feed]
             begin, end = (len(lines) * i // parts for i in (part, part + 1))
-            sent = publisher.publish(contract, (sent(line) for line in lines[begin:end]))
-            self.records += sent.records + sent.heartbeats * self.settings.event_partitions
+            done = publisher.publish(contract, (sent(line) for line in lines[begin:end]))
+            self.records += done.records + done.heartbeats * self.settings.event_partitions
         publisher.flush()
 
     def publish_poison(self) -> int:
@@ -205,26 +209,18 @@ class Rig:
 
     def settle(self) -> None:
         """Waits until nothing waits and plan's clock has reached the end of the history."""
-        readers = [
-            LagReader(self.platform.bootstrap, f"headwater-{stage}", self.sources(stage)) for stage in FAUST_STAGES
-        ]
-        try:
-            # In the order of the way: the next stage is asked after the one before it has nothing left to send.
-            self.await_until(
-                lambda: all(reader.read().is_zero for reader in readers) and self._has_ended(), "to settle"
-            )
-        finally:
-            for reader in readers:
-                reader.close()
+        # In the order of the way: the next stage is asked after the one before it has nothing left to send.
+        self.await_until(lambda: not any(map(self.lag, FAUST_STAGES)) and self._has_ended(), "to settle")
 
     def lag(self, stage: str) -> int:
         """How many offsets wait for a stage."""
-        reader = LagReader(self.platform.bootstrap, f"headwater-{stage}", self.sources(stage))
+        if stage not in self._readers:
+            self._readers[stage] = LagReader(self.platform.bootstrap, f"headwater-{stage}", self.sources(stage))
         try:
-            lag = reader.read()
-            return lag.total - lag.done
-        finally:
-            reader.close()
+            lag = self._readers[stage].read()
+        except KafkaException:  # the broker is away: perhaps something waits
+            return 1
+        return max(0, lag.total - lag.done)
 
     def sources(self, stage: str) -> list[tuple[str, int]]:
         """Partitions a stage reads."""

@@ -1,6 +1,6 @@
 """The short faults, on real processes: nothing is lost, nothing comes twice, and planted bugs are caught.
 
-All faults: `make faults`. `HEADWATER_FAULT_SEED` draws others.
+All faults: `make faults`. `FAULTS_SEED` draws others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from tests.faults.all import ALL
 from tests.faults.cases import Case, play
 from tests.integration.towns import make_town
 
-SEED = int(os.environ.get("HEADWATER_FAULT_SEED", "7"))
+pytestmark = pytest.mark.faults
+
+SEED = int(os.environ.get("FAULTS_SEED", "7"))
 SHORT = [case for case in ALL if case.is_short]
 
 
