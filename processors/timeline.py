@@ -261,6 +261,15 @@ def trim(timeline: Timeline, before: int) -> Timeline:
     return timeline_of(kept, before, timeline.forgotten | gone, timeline.resume, timeline.household)
 
 
+def erase(timeline: Timeline, line_id: str) -> Timeline:
+    """The timeline as if that line had never been: no copy of it is known as one."""
+    kept = tuple(line for line in timeline.lines if line.id != line_id)
+    forgotten = timeline.forgotten - {line_id}
+    if len(kept) == len(timeline.lines) and forgotten == timeline.forgotten:
+        return timeline
+    return timeline_of(kept, timeline.since, forgotten, timeline.resume, timeline.household)
+
+
 def _is_over(lines: list[LifeEvent], before: int) -> bool:
     return max(line.occurred_at for line in lines) < before
 

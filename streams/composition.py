@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import infra
 from processors.civil_time import Calendar
+from processors.events import derived_id
 from processors.rules.checking.check import Deployment as RuleDeployment
 from processors.rules.load import load as load_rules
-from processors.rules.model import Subject
+from processors.rules.model import ANY_TYPE, Subject
 from processors.rules.ruleset import RuleSet
 from schemas.codec import Codec, decode_attributes, internal_codec
 from schemas.deployment import Deployment, DeploymentFault
@@ -27,9 +29,11 @@ from streams import topics
 from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
 from streams.errors import Unreachable, WrongUse
+from streams.kafka.tail import topic_id
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
 from streams.settings import Settings
+from streams.stages import plan
 from streams.stages.correlate import CorrelateTask
 from streams.stages.deciding import DecidingContext
 from streams.stages.deliver import DeliverTask
@@ -37,17 +41,27 @@ from streams.stages.forwarding import HouseholdWriter, types_for
 from streams.stages.households import HouseholdsTask
 from streams.stages.intake import IntakeContext, IntakeTask
 from streams.stages.plan import PlanContext, PlanTask
+from streams.stages.restoring import Basis
 from streams.stages.situations import SituationWriter
 from streams.stages.task import Stage, Task
+from streams.state import held
+from streams.state.folders import StateFolders
+from streams.state.store import MemoryStore, Store
 
 DEMO = Path(infra.__file__).parent / "demo"
 
 
 @dataclass(frozen=True)
 class Platform:
-    """The parts that follow from the settings alone; each is built when first needed."""
+    """The parts that follow from the settings alone; each is built when first needed.
+
+    Attributes:
+        is_state_kept: whether tasks keep their state in folders; otherwise it lives as long as they
+            do, for tools that look at what would be.
+    """
 
     settings: Settings
+    is_state_kept: bool = True
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -211,7 +225,7 @@ def _intake(platform: Platform) -> Iterator[Stage]:
 
 @contextmanager
 def _correlate(platform: Platform) -> Iterator[Stage]:
-    context = _deciding(platform, Subject.PERSON)
+    context = _deciding(platform, "correlate", Subject.PERSON)
     households = household_writer(platform)
     yield Stage(
         "correlate", (topics.LIFE_EVENTS,), lambda _topic, partition: CorrelateTask(partition, context, households)
@@ -220,7 +234,7 @@ def _correlate(platform: Platform) -> Iterator[Stage]:
 
 @contextmanager
 def _households(platform: Platform) -> Iterator[Stage]:
-    context = _deciding(platform, Subject.HOUSEHOLD)
+    context = _deciding(platform, "households", Subject.HOUSEHOLD)
     yield Stage("households", (topics.HOUSEHOLD_EVENTS,), lambda _topic, partition: HouseholdsTask(partition, context))
 
 
@@ -230,7 +244,7 @@ def household_writer(platform: Platform) -> HouseholdWriter:
     return HouseholdWriter(platform.codec, types, platform.settings.core_partitions)
 
 
-def _deciding(platform: Platform, subject: Subject) -> DecidingContext:
+def _deciding(platform: Platform, stage: str, subject: Subject) -> DecidingContext:
     settings = platform.settings
     return DecidingContext(
         bootstrap=platform.bootstrap,
@@ -245,12 +259,45 @@ def _deciding(platform: Platform, subject: Subject) -> DecidingContext:
             partitions=settings.core_partitions,
         ),
         core_partitions=settings.core_partitions,
+        basis=Basis(_rules_id(platform), _skipped(platform) if subject is Subject.PERSON else frozenset()),
+        store=_stores(platform, stage, held.FORMAT),
     )
+
+
+def _stores(platform: Platform, stage: str, state_format: int) -> Callable[[str, int], Store]:
+    """Where the tasks of a stage's worker keep their state."""
+    if not platform.is_state_kept:
+        return lambda _topic, _partition: MemoryStore()
+    settings = platform.settings
+    folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
+    return StateFolders(folder, lambda topic: topic_id(platform.bootstrap, topic), state_format).open
+
+
+def _rules_id(platform: Platform) -> str:
+    """Tells one set of rules from another: their texts, and what else they are decided by."""
+    deployment = platform.deployment
+    texts = [f"{name}|{text}" for name, text in sorted(deployment.rules.items())]
+    holidays = [str(day) for day in sorted(deployment.holidays)]
+    return derived_id("rules", version("headwater"), deployment.zone.key, *holidays, *texts)
+
+
+def _skipped(platform: Platform) -> frozenset[str]:
+    """Types no rule can look at, nor any event of a feed that brings one a rule looks at.
+
+    A correction may name another type than its original did, but only one that its feed can bring.
+    """
+    wanted = types_for(platform.rules)
+    if ANY_TYPE in wanted:
+        return frozenset()
+    catalogue = platform.deployment.catalogue
+    feeds = {feed for name in wanted if name in catalogue for feed in catalogue[name].feeds}
+    return frozenset(name for name, each in catalogue.items() if name not in wanted and not feeds & {*each.feeds})
 
 
 @contextmanager
 def _plan(platform: Platform) -> Iterator[Stage]:
-    context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact)
+    store = _stores(platform, "plan", plan.FORMAT)
+    context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact, store)
     yield Stage("plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context))
 
 

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     data: Path = Field(
         Path(".headwater"), description="Folder for everything this machine keeps: broker data, databases, keys, logs."
     )
+    state: Path | None = Field(
+        None,
+        description="Folder of the stages' state, a cache of the log in RocksDB; a local disk; unset: `state` in the "
+        "data folder.",
+    )
     cache: Path = Field(
         Path.home() / ".cache" / "headwater",
         description="Folder for what is resolved once and can be resolved again: the broker's Java archives.",

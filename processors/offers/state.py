@@ -178,6 +178,11 @@ class PartitionState:
             for each in generations
         )
 
+    @property
+    def size(self) -> int:
+        """How many parts a snapshot has: standings, households, words."""
+        return len(self.controls) + sum(len(area.standings) + len(area.households) for area in self.areas.values())
+
     def area(self, name: str) -> AreaState:
         """The area of that name, empty if new."""
         return self.areas.get(name) or self.areas.setdefault(name, AreaState(name, self.controls, self.members))

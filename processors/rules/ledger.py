@@ -54,6 +54,12 @@ def fold_all(ledger: Ledger, decisions: Iterable[Decision]) -> Ledger:
     return ledger
 
 
+def forget(ledger: Ledger, match: str) -> Ledger:
+    """The ledger as if that match had never been told; nobody is told that it is gone."""
+    left = {key: value for key, value in ledger.standing.items() if key != match}
+    return Ledger(left, ledger.barred - {match}, ledger.with_officer - {match})
+
+
 def pack(ledger: Ledger) -> bytes:
     """The ledger as bytes, for a store; `unpack` gives it back."""
     told = [_fields(decision) for decision in ledger.standing.values()]

@@ -27,6 +27,7 @@ from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
 from streams.stages.intake import IntakeContext, IntakeTask
+from streams.stages.task import work_off
 
 _ROWS = 200_000
 _CHUNK = 1_000
@@ -108,7 +109,7 @@ def _taken_in(feed: Path, platform: Platform, context: IntakeContext) -> Iterato
     task = IntakeTask(contract, 0, context)
     records = _records(feed, platform)
     while chunk := list(islice(records, _CHUNK)):
-        for sent in task.process(chunk):
+        for sent in work_off(task, chunk):
             value = platform.codec.decode(sent.value) if sent.topic == topics.LIFE_EVENTS else None
             if isinstance(value, LifeEvent):
                 yield value

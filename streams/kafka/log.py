@@ -17,7 +17,9 @@ BATCH = 5000
 STALLED_S = 30.0
 
 
-def read_partition(bootstrap: str, topic: str, partition: int, until: int | None = None) -> Iterator[Message]:
+def read_partition(
+    bootstrap: str, topic: str, partition: int, until: int | None = None, since: int = 0
+) -> Iterator[Message]:
     """Yields the committed records of a partition in order.
 
     Args:
@@ -25,6 +27,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
         topic: topic to read.
         partition: its partition.
         until: offset to stop before; None reads to the end as it was when reading began.
+        since: offset to begin at; the oldest there is when that is gone.
 
     Raises:
         Unreachable: the broker stopped answering.
@@ -32,9 +35,11 @@ def read_partition(bootstrap: str, topic: str, partition: int, until: int | None
     consumer = _open(bootstrap)
     try:
         source = TopicPartition(topic, partition)
-        _oldest, high = watermarks(consumer, source)
+        oldest, high = watermarks(consumer, source)
         end = high if until is None else min(until, high)
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        if since >= end:
+            return
+        consumer.assign([TopicPartition(topic, partition, since if since > oldest else OFFSET_BEGINNING)])
         is_begun = False
         quiet_since = time.monotonic()
         while _position(consumer, source) < end:

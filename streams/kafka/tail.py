@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
@@ -84,6 +84,21 @@ def sources_of(bootstrap: str, topics: Iterable[str]) -> list[Source]:
     except KafkaException as error:
         raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
     return [(name, partition) for name in topics if name in present for partition in sorted(present[name].partitions)]
+
+
+def topic_id(bootstrap: str, topic: str) -> str:
+    """What tells a topic from another one of the same name, in another cluster or made anew.
+
+    Raises:
+        Unreachable: the broker does not answer.
+    """
+    require_reachable(bootstrap)
+    admin = AdminClient(client_config(bootstrap))  # kept until the answer is there: it would be cut short
+    try:
+        described = admin.describe_topics(TopicCollection([topic]))[topic].result(30)
+    except KafkaException as error:
+        raise Unreachable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}", "check the broker") from None
+    return str(described.topic_id)
 
 
 def ends_of(bootstrap: str, sources: Iterable[Source]) -> dict[Source, int]:

@@ -11,11 +11,11 @@ Source: KIP-98 (exactly once delivery and transactional messaging), KIP-447.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.errors import Unreachable
@@ -77,6 +77,8 @@ class TransactionalSender:
             }
         )
         self._failures: list[KafkaError] = []
+        self.delivered: dict[tuple[str, int], int] = {}
+        """By partition written to, the offset after the last record delivered."""
 
     def open(self) -> None:
         """Fences earlier holders of the id.
@@ -137,9 +139,11 @@ class TransactionalSender:
         if self._failures:
             raise KafkaException(self._failures[0])
 
-    def _on_delivery(self, error: KafkaError | None, _message: object) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self._failures.append(error)
+        else:
+            self.delivered[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
 
 
 class Committer:
@@ -166,6 +170,11 @@ class Committer:
                 )  # fmt: skip
             return Position(max(committed.offset, oldest), committed.metadata or "")
         return Position(self._oldest(), "", is_first=True)
+
+    @property
+    def delivered(self) -> Mapping[tuple[str, int], int]:
+        """By partition written to, the offset after the last record delivered."""
+        return self._sender.delivered
 
     def _oldest(self) -> int:
         return watermarks(self._group, TopicPartition(*self._source))[0]

@@ -6,7 +6,8 @@ Everything is ms since the epoch, UTC. A clock never goes back.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from processors.events import Mark
 from processors.rules.deciding.heard import Heard
@@ -57,6 +58,21 @@ class MarkedClock:
         """Takes the append time of a record that is worked on."""
         if self._is_wall:
             self._advance(appended_at)
+
+    def kept(self) -> dict[str, Any]:
+        """What a clock needs to go on from here, as plain JSON values."""
+        marks = [
+            [m.feed, m.partition, m.partitions, m.heard, m.began]
+            for each in self._by_source.values()
+            for m in each.values()
+        ]
+        return {"now": self.now, "marks": marks}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Goes on from what was kept; feeds that are no more are left out."""
+        for parts in kept["marks"]:
+            self.mark(Mark(*parts))
+        self._advance(kept["now"])
 
     def idle(self) -> None:
         """Nothing waits: the machine's clock is as good as the log's."""

@@ -16,8 +16,9 @@ from processors.timeline import EMPTY, Timeline
 from streams import topics
 from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Outgoing, Position
-from streams.stages.deciding import DecidingContext, DecidingTask, Place
+from streams.stages.deciding import DECIDED, DecidingContext, DecidingTask
 from streams.stages.forwarding import HouseholdWriter
+from streams.stages.restoring import Place
 
 PAST_RECORDS = 20_000
 """How much of the past is passed on in one transaction, when rules per household look at new types."""
@@ -37,9 +38,10 @@ class CorrelateTask(DecidingTask):
     def open(self, position: Position) -> None:
         """Restores the state; the past of types that rules per household did not look at is then passed on."""
         super().open(position)
-        if self._held and position.note != self._scope:
-            self._scope = position.note
-            self._past = self._households.past([held.timeline for held in self._held.values()])
+        scope = position.note.removeprefix(DECIDED)
+        if self._subjects.count and scope != self._scope:
+            self._scope = scope
+            self._past = self._households.past(self._subjects.timelines())
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Lets the clock move, decides what became due, and passes on what is left of the past."""
@@ -47,7 +49,7 @@ class CorrelateTask(DecidingTask):
 
     def note(self) -> str:
         """For which types households have heard the past."""
-        return self._scope
+        return DECIDED + self._scope
 
     def _addressed(self, value: object) -> tuple[str, LifeEvent] | None:
         if not isinstance(value, LifeEvent):

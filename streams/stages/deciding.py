@@ -1,60 +1,59 @@
 """Decides for the subjects of one partition: what correlate (persons) and households have in common.
 
 Each line is put on its subject's timeline and decided at once; deadlines are decided when the clock
-passes them. The clock is data (`HEADWATER_CLOCK`): under `feeds` the smallest mark of all feeds, under
-`wall` the append time of the log while there is work and the machine's clock when there is none.
+passes them, earliest first. The clock is data (`HEADWATER_CLOCK`): under `feeds` the smallest mark of
+all feeds, under `wall` the append time of the log while there is work and the machine's clock when
+there is none.
 
 State is a fold of the input (timelines) and of the task's own partition of its ledger topic, which
 nobody else writes: a ledger is read to its end, and another writer's open transaction would hide it.
-Never delays: the hold before contact is plan's.
+A store keeps it (`streams.state`), written after the commit it belongs to; `streams.stages.restoring`
+brings it to the committed position. Never delays: the hold before contact is plan's.
 """
 
 from __future__ import annotations
 
-import heapq
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 
 from processors.decisions import Decision, DecisionKind
 from processors.events import LifeEvent, Mark
-from processors.rules.deciding.decide import Agenda, decide
+from processors.rules.deciding.decide import decide
 from processors.rules.deciding.late import judge_late
-from processors.rules.ledger import EMPTY, Ledger, fold
 from processors.rules.ruleset import RuleSet
-from processors.timeline import Applied, Timeline, apply
+from processors.timeline import Applied, Timeline, apply, erase
 from schemas.codec import Codec, Unread, Unreadable
-from streams.errors import UserError
-from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
 from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
 from streams.stages.decoding import unreadable
+from streams.stages.restoring import Basis, Place, Restorer, erased, is_skipped
+from streams.stages.silence import Silence
 from streams.stages.situations import SituationWriter
 from streams.stages.tally import Report, Tally
+from streams.stages.task import MOST_SENT, Work
+from streams.state.held import Held
+from streams.state.store import Store
+from streams.state.subjects import Subjects
 
 log = structlog.get_logger()
 
 SITUATIONS_OF = (DecisionKind.MATCHED, DecisionKind.WITHDRAWN)
 """The decisions plan acts on; the others are for people to look at."""
-
-
-@dataclass(slots=True)
-class Held:
-    """What is held of one subject.
-
-    Attributes:
-        agenda: of the last decision; None: look at every rule.
-    """
-
-    timeline: Timeline
-    ledger: Ledger = EMPTY
-    wake_at: int | None = None
-    agenda: Agenda | None = None
+DECIDED = "decided|"
+"""Begins the note of every position a deciding stage commits."""
+MOST_LOOKS = 5_000
+"""Subjects looked at because their time has come, in one transaction."""
+WRITE_CHANGES = 10_000
+WRITE_S = 5.0
+"""State is written when so many subjects were changed, or so long after the last time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +62,20 @@ class DecidingContext:
 
     Attributes:
         rules: those that read the timelines of this stage's subjects.
+        basis: what tells these rules from others, and which types of events are left aside.
         core_partitions: partitions of the internal topics.
+        store: makes the store of a topic's partition.
     """
 
     bootstrap: str
     codec: Codec
     rules: RuleSet
+    basis: Basis
     feeds: frozenset[str]
     is_wall: bool
     situations: SituationWriter
     core_partitions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a stage stands: its name, what it reads, and the ledger that is its alone."""
-
-    stage: str
-    source: str
-    ledger: str
+    store: Callable[[str, int], Store]
 
 
 class DecidingTask(ABC):
@@ -100,12 +94,18 @@ class DecidingTask(ABC):
         self._partition = partition
         self._context = context
         self._mark_source = mark_source
-        self._empty = empty
-        self._held: dict[str, Held] = {}
-        self._due: list[tuple[int, str]] = []
+        self._subjects = Subjects(context.store(place.source, partition), empty)
         self._clock = MarkedClock(context.feeds, is_wall=context.is_wall)
+        self._silence = Silence()
         self._marked = 0
         self._tally = Tally()
+        self._basis = context.basis
+        self._position = 0
+        self._written = time.monotonic()
+        self._restorer = Restorer(
+            context.bootstrap, context.codec, place, partition, self._subjects, self._clock, context.basis,
+            self._addressed, self._look,
+        )  # fmt: skip
 
     @abstractmethod
     def _addressed(self, value: object) -> tuple[str, LifeEvent] | None:
@@ -120,68 +120,112 @@ class DecidingTask(ABC):
         """What a record gives that is neither a line nor a mark."""
         return self._unread(unreadable(record, self._place.stage, value))
 
-    def open(self, position: Position) -> None:
-        """Folds timelines up to the committed position, ledgers to the end of the own decisions."""
-        if position.offset:
-            for value, appended in self._read(self._place.source, position.offset):
-                self._fold_line(value, appended)
-        for decision, _ in self._read(self._place.ledger):
-            if isinstance(decision, Decision):
-                if position.is_first:
-                    raise _lost_position(self._place, self._partition)
-                held = self._of(decision.household if decision.is_household else decision.person)
-                held.ledger = fold(held.ledger, decision)
-        self._wake_all()
+    @property
+    def restored(self) -> float:
+        """How much of the state `open` has made, 0 to 1."""
+        return self._restorer.share
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
-        """One chunk of raw records: decisions, situations, the own mark."""
-        stage, outgoing = self._place.stage, list[Outgoing]()
-        for record in records:
-            try:
-                outgoing += self._line(record)
-            except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
-                log.error(f"{stage} fault", offset=record.offset, error=type(error).__name__, where=where(error))
-                outgoing += self._unread(dead_letter(record, stage, "fault", type(error).__name__))
-        return [*outgoing, *self._mark()]
+    def open(self, position: Position) -> None:
+        """Brings the state to the committed position, ledgers to the end of the own decisions."""
+        self._basis = self._restorer.run(position)
+        self._position = position.offset
+        self._write()
+
+    def process(self, records: Sequence[RawRecord]) -> Work:
+        """A chunk of raw records, or as much of it as one transaction takes: decisions, situations, the own mark."""
+        outgoing = self._fire()
+        for taken, record in enumerate(records):
+            if self.is_behind or len(outgoing) >= MOST_SENT:
+                return Work(outgoing, taken)
+            outgoing += self._record(record)
+            outgoing += self._fire()
+        return Work([*outgoing, *self._mark()], len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
-        """Lets the clock move and decides what became due."""
+        """Lets the clock move and decides what became due, as much as one transaction takes."""
         if is_idle:
             self._clock.idle()
         return [*self._fire(), *self._mark()]
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether anybody's time has come who was not looked at yet."""
+        return self._subjects.is_due(self._clock.now)
+
     def note(self) -> str:
-        """Nothing: the log itself holds what is needed."""
-        return ""
+        """Says that the position was committed by this stage: one set by hand has no note."""
+        return DECIDED
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """Writes the state now and then, as of the position just committed."""
+        self._position = position
+        ledger = delivered.get((self._place.ledger, self._partition), 0)
+        self._restorer.ledger_position = max(self._restorer.ledger_position, ledger)
+        if self._subjects.changes >= WRITE_CHANGES or time.monotonic() - self._written >= WRITE_S:
+            self._write()
 
     def report(self) -> Report:
         """What became of the records, how many subjects are held, and up to when feeds were heard."""
-        return self._tally.report(len(self._held), self._clock.now, self._clock.heard.feeds)
+        return self._tally.report(self._subjects.count, self._clock.now, self._clock.heard.feeds)
 
-    def close(self) -> None:  # noqa: B027 - there is nothing a kind of subject would add
-        """Nothing to let go of."""
+    def close(self) -> None:
+        """Writes what was committed, and lets go of the store."""
+        if self.restored == 1.0:
+            self._write()
+        self._subjects.close()
+
+    def _record(self, record: RawRecord) -> list[Outgoing]:
+        stage = self._place.stage
+        try:
+            return self._line(record)
+        except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
+            log.error(f"{stage} fault", offset=record.offset, error=type(error).__name__, where=where(error))
+            return self._unread(dead_letter(record, stage, "fault", type(error).__name__))
 
     def _line(self, record: RawRecord) -> list[Outgoing]:
-        value = self._context.codec.decode(record.value)
         self._clock.append(record.timestamp)
+        if is_skipped(record.headers, self._basis.skipped):
+            return self._counted("applied", [])
+        value = self._context.codec.decode(record.value)
         if isinstance(value, Mark):
-            self._clock.mark(value)
-            return self._counted("mark", self._fire())
+            self._hear(value)
+            return self._counted("mark", [])
         if value == Unreadable(Unread.TOMBSTONE):
-            return []
+            return self._erase(record.key)
         addressed = self._addressed(value)
         return self._otherwise(record, value) if addressed is None else self._event(*addressed)
 
+    def _hear(self, mark: Mark) -> None:
+        self._clock.mark(mark)
+        for name in self._silence.broken(self._clock.heard.feeds):
+            self._subjects.remind(self._clock.now, name)
+
     def _event(self, name: str, line: LifeEvent) -> list[Outgoing]:
-        held = self._of(name)
+        held = self._subjects.of(name)
         late = judge_late(self._context.rules, held.timeline, line)
         timeline, applied = apply(held.timeline, line)
         passed_on = [*self._heard_of(timeline, line)]
         if applied in (Applied.DUPLICATE, Applied.CONFLICTING):
             return self._counted(applied, passed_on)
         held.timeline = timeline
+        self._subjects.change(name)
         told = [out for decision in late for out in self._told(decision, line.recorded_at)]
         return self._counted("applied", [*passed_on, *told, *self._decide(name, held, line)])
+
+    def _erase(self, key: bytes | None) -> list[Outgoing]:
+        """A line is gone; with a subject's last line goes all that is held of it, nobody is told."""
+        named = erased(key)
+        if named is None:
+            return []
+        name, line = named
+        held = self._subjects.of(name)
+        held.timeline, held.agenda = erase(held.timeline, line), None
+        self._subjects.change(name)
+        if held.timeline.lines:
+            return []
+        gone = [*held.ledger.standing, *sorted(held.ledger.barred)]
+        self._subjects.forget(name)
+        return [Outgoing(self._place.ledger, self._partition, f"{name}|{match}|".encode(), None) for match in gone]
 
     def _counted(self, result: str, outgoing: list[Outgoing]) -> list[Outgoing]:
         """Counts a record once its work is done: one that fails half-way is `unread` and nothing else."""
@@ -193,38 +237,30 @@ class DecidingTask(ABC):
         return self._counted("unread", [letter])
 
     def _fire(self) -> list[Outgoing]:
-        """Decides for everyone whose time has come, earliest first."""
+        """Decides for those whose time has come, earliest first, as many as one transaction takes."""
         outgoing: list[Outgoing] = []
-        waiting: list[tuple[int, str]] = []
-        while self._due and self._due[0][0] <= self._clock.now:
-            wake_at, name = heapq.heappop(self._due)
-            held = self._held[name]
-            if held.wake_at != wake_at:
-                continue
+        for _ in range(MOST_LOOKS if self.is_behind else 0):
+            name = self._subjects.next_due(self._clock.now) if len(outgoing) < MOST_SENT else None
+            if name is None:
+                break
             try:
-                outgoing += self._decide(name, held, None, waiting)
+                outgoing += self._decide(name, self._subjects.of(name), None)
             except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
                 self._fault(name, error)
-        for entry in waiting:
-            heapq.heappush(self._due, entry)
         return outgoing
 
-    def _decide(
-        self, name: str, held: Held, news: LifeEvent | None, waiting: list[tuple[int, str]] | None = None
-    ) -> list[Outgoing]:
+    def _decide(self, name: str, held: Held, news: LifeEvent | None) -> list[Outgoing]:
         clock, agenda = self._clock, held.agenda
         held.agenda = None  # until this has gone well
         outcome = decide(self._context.rules, held.timeline, held.ledger, clock.heard, clock.now, agenda, news)
         held.ledger, held.agenda = outcome.ledger, outcome.agenda
+        self._subjects.wake(name, held, outcome.wake_at)
+        if outcome.silent:
+            self._silence.wait(name, outcome.silent, clock.heard.feeds)
+            if outcome.later is not None:
+                self._subjects.remind(outcome.later, name)
         known_at = news.recorded_at if news is not None else 0
-        outgoing = [out for decision in outcome.decisions for out in self._told(decision, known_at)]
-        if waiting is not None and outcome.wake_at is not None and outcome.wake_at <= clock.now:
-            # A feed that could contradict is silent: look again when it was heard.
-            held.wake_at = outcome.wake_at
-            waiting.append((outcome.wake_at, name))
-        else:
-            self._wake(name, held, outcome.wake_at)
-        return outgoing
+        return [out for decision in outcome.decisions for out in self._told(decision, known_at)]
 
     def _told(self, decision: Decision, known_at: int) -> list[Outgoing]:
         """A decision on the ledger and, unless it is for people to look at, its situation for plan.
@@ -244,7 +280,8 @@ class DecidingTask(ABC):
         return [ledger_line, self._context.situations.situation(told)]
 
     def _mark(self) -> list[Outgoing]:
-        if self._clock.now <= self._marked:
+        """The own clock for plan: everything due by then must have been told."""
+        if self._clock.now <= self._marked or self.is_behind:
             return []
         self._marked = self._clock.now
         return self._context.situations.marks(self._mark_source, self._marked)
@@ -253,49 +290,25 @@ class DecidingTask(ABC):
         """A fault of ours in deciding for one subject; they are decided again with their next line."""
         log.error(f"{self._place.stage} fault", subject=name, error=type(error).__name__, where=where(error))
 
-    def _read(self, topic: str, until: int | None = None) -> Iterator[tuple[object, int]]:
-        """Values of the own partition of a topic, and when they were appended, ms."""
-        for message in read_partition(self._context.bootstrap, topic, self._partition, until):
-            yield self._context.codec.decode(message.value()), message.timestamp()[1]
+    def _look(self, name: str) -> None:
+        """Finds out when to look at a subject; what is due by now is told by the first tick, in a transaction."""
+        held = self._subjects.of(name)
+        try:
+            outcome = decide(self._context.rules, held.timeline, held.ledger, self._clock.heard, self._clock.now)
+        except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
+            self._fault(name, error)
+            return
+        held.agenda = None if outcome.decisions else outcome.agenda
+        self._subjects.wake(name, held, self._clock.now if outcome.decisions else outcome.wake_at)
 
-    def _fold_line(self, value: object, appended: int) -> None:
-        self._clock.append(appended)
-        if isinstance(value, Mark):
-            self._clock.mark(value)
-        elif (addressed := self._addressed(value)) is not None:
-            name, line = addressed
-            held = self._of(name)
-            held.timeline, _ = apply(held.timeline, line)
-
-    def _wake_all(self) -> None:
-        """Finds out when to look at each subject.
-
-        Decisions found here, if any, are due to time that passed or to new rules; they are told by
-        the first tick, inside a transaction.
-        """
-        for name, held in self._held.items():
-            try:
-                outcome = decide(self._context.rules, held.timeline, held.ledger, self._clock.heard, self._clock.now)
-            except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
-                self._fault(name, error)
-                continue
-            self._wake(name, held, self._clock.now if outcome.decisions else outcome.wake_at)
-
-    def _of(self, name: str) -> Held:
-        held = self._held.get(name)
-        if held is None:
-            held = self._held[name] = Held(self._empty(name))
-        return held
-
-    def _wake(self, name: str, held: Held, wake_at: int | None) -> None:
-        if wake_at is not None and wake_at != held.wake_at:
-            heapq.heappush(self._due, (wake_at, name))
-        held.wake_at = wake_at
-
-
-def _lost_position(place: Place, partition: int) -> UserError:
-    return UserError(
-        f"{place.ledger}/{partition} holds decisions, but the group headwater-{place.stage} has no committed position",
-        "it expired (offsets.retention.minutes) or was deleted: set the group's offsets to the end of "
-        f"{place.source} as they were, then start again; beginning anew would tell everything twice",
-    )
+    def _write(self) -> None:
+        self._subjects.write(
+            {
+                "source": self._position,
+                "ledger": self._restorer.ledger_position,
+                "rules": self._basis.rules,
+                "skipped": sorted(self._basis.skipped),
+                "clock": self._clock.kept(),
+            }
+        )
+        self._written = time.monotonic()

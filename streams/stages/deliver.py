@@ -6,15 +6,17 @@ between the two repeats a write that changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from processors.offers.model import OfferRecord
 from schemas.codec import Codec
 from sinks.case_db import CaseStore
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
+from streams.stages.task import Work
 
 
 class DeliverTask:
@@ -28,14 +30,24 @@ class DeliverTask:
     def open(self, position: Position) -> None:
         """Nothing to restore: the database knows what it holds."""
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
+    @property
+    def restored(self) -> float:
+        """There is nothing to restore."""
+        return 1.0
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is ever due here."""
+        return False
+
+    def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records, one database transaction."""
         offers, unread = decode_all(self._codec, records, (OfferRecord,), "deliver")
         applied = self._store.apply(offers)
         self._tally.results.update(written=applied.written, unchanged=applied.older, unread=len(unread))
         self._tally.set_aside(unread)
         self._tally.waits_ms += [_wait_ms(offer) for offer in offers if offer.version == 1 and offer.situations]
-        return unread
+        return Work(unread, len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Nothing is due here."""
@@ -45,6 +57,9 @@ class DeliverTask:
     def note(self) -> str:
         """Nothing: the database knows what it holds."""
         return ""
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """There is no state to write."""
 
     def report(self) -> Report:
         """What became of the records, and how long new offers took."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from processors.events import HouseholdEvent, LifeEvent
 from processors.timeline import Timeline
 from streams import topics
-from streams.stages.deciding import DecidingContext, DecidingTask, Place
+from streams.stages.deciding import DecidingContext, DecidingTask
+from streams.stages.restoring import Place
 
 
 class HouseholdsTask(DecidingTask):

@@ -11,7 +11,7 @@ Does not decide what is a duplicate (correlate does, by id) and draws no conclus
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,11 +26,14 @@ from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.dead_letters import dead_letter
+from streams.stages.restoring import TYPE_HEADER
 from streams.stages.tally import Report, Tally
+from streams.stages.task import Work
 
 log = structlog.get_logger()
 
@@ -80,20 +83,31 @@ class IntakeTask:
             self._heard = heard
             self._began = began if self._contract.begins_ms is None else self._contract.begins_ms
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
+    @property
+    def restored(self) -> float:
+        """There is nothing to restore."""
+        return 1.0
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is due here but marks, one at a time."""
+        return False
+
+    def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
         if not records:
-            return []
+            return Work([], 0)
         readings = [self._read(record) for record in records]
         events, withheld = self._events(records, readings)
         counts = _counts(readings, withheld)
         self._count(counts, readings)
-        return [
+        outgoing = [
             *map(self._life_event, events),
             *self._dead_letters(records, readings),
             self._receipt(records, readings, counts, len(events)),
             *self._marks_if_due(),
         ]
+        return Work(outgoing, len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """The mark that was held back, once its second is over."""
@@ -103,6 +117,9 @@ class IntakeTask:
     def note(self) -> str:
         """Up to when the source partition was heard, and from when on, ms; nothing before the first record."""
         return "" if self._began is None else f"{self._heard}|{self._began}"
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """There is no state to write."""
 
     def report(self) -> Report:
         """What became of the records."""
@@ -178,6 +195,8 @@ class IntakeTask:
             # judge it as late as the copy was.
             f"{event.person}|{event.id}|{event.arrival}".encode(),
             self._context.codec.encode(event),
+            # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
+            ((TYPE_HEADER, event.type.encode()),) if event.replaces is None else None,
         )
 
     def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:

@@ -6,8 +6,10 @@ Knows nothing of Faust: `streams.stages.worker` hands over chunks, in one thread
 from __future__ import annotations
 
 import faulthandler
+from collections.abc import Sequence
 
 from streams.kafka.chunks import Chunk
+from streams.kafka.records import RawRecord
 from streams.kafka.transactions import Committer, Outgoing
 from streams.stages.gauges import StageGauges
 from streams.stages.tally import Report
@@ -26,6 +28,9 @@ class PartitionWork:
         self._gauges = gauges
         self.position = 0
         self.stalled_ticks = 0
+        self._left: Sequence[RawRecord] = ()
+        self._after = 0
+        self._is_taken = False
 
     def open(self) -> None:
         """Fences earlier holders and restores the task's state."""
@@ -33,25 +38,42 @@ class PartitionWork:
         self._task.open(committed)
         self.position = committed.offset
 
+    @property
+    def restored(self) -> float:
+        """How much of the state has been restored, 0 to 1."""
+        return self._task.restored
+
     def take(self, chunk: Chunk) -> bool:
-        """Works on a chunk and commits; False when it does not begin at the task's position."""
+        """Takes a chunk to work on by `step`; False when it does not begin at the task's position."""
         if chunk.before != self.position or not _is_whole(chunk):
             return False
-        with self._gauges.chunk():
-            outgoing = self._task.process(chunk.records)
-        self._commit(outgoing, chunk.after)
-        self.stalled_ticks = 0
+        self._left, self._after, self._is_taken = chunk.records, chunk.after, True
         return True
+
+    def step(self) -> bool:
+        """Works on what one transaction takes of the chunk and commits; False when nothing of it is left."""
+        if not self._is_taken:
+            return False
+        with self._gauges.chunk():
+            outgoing, taken = self._task.process(self._left)
+        self._left = self._left[taken:]
+        self._is_taken = bool(self._left)
+        position = self._left[0].offset if self._left else self._after
+        if outgoing or position != self.position:
+            self._commit(outgoing, position)
+        self.stalled_ticks = 0
+        return self._is_taken
 
     def is_behind(self, chunk: Chunk) -> bool:
         """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
         return chunk.before is not None and chunk.before < self.position
 
-    def tick(self, is_idle: bool) -> None:
-        """Lets time pass; sends what became due. Idle: everything that was sent was worked on."""
+    def tick(self, is_idle: bool) -> bool:
+        """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
         outgoing = self._task.tick(is_idle)
         if outgoing:
             self._commit(outgoing, self.position)
+        return self._task.is_behind
 
     def report(self) -> Report:
         """What became of the records since the last report; all of it is committed."""
@@ -72,6 +94,7 @@ class PartitionWork:
         finally:
             faulthandler.cancel_dump_traceback_later()
         self.position = position
+        self._task.committed(position, self._committer.delivered)
 
 
 def _is_whole(chunk: Chunk) -> bool:

@@ -1,14 +1,19 @@
 """Plan: situations of a planning area become one joined-up offer per household.
 
 One task per partition of `situations.v1` owns all households of its areas. Its state is the fold of
-that partition, nothing else: on start the log is run through the same pure function and the records
-it gives, which were committed then, are left aside. Writes `offers.v1`, alone.
+that partition, nothing else: on start the log since the last snapshot is run through the same pure
+function, and the records it gives, which were committed then, are left aside. Writes `offers.v1`, alone.
+
+When the position was set by hand, or has expired, nobody knows which records were committed: the whole
+log is run through plan, and what is not on `offers.v1` yet is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from processors.events import Control
 from processors.offers.actions import OfferAction
@@ -19,11 +24,19 @@ from schemas.codec import Codec
 from streams import topics
 from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
+from streams.stages.task import Work
+from streams.state.store import Store
 
 FOLD_BATCH = 1000
+SNAPSHOT = b"snapshot"
+FORMAT = 1
+"""Raised when a snapshot's shape changes: the log is then folded from its beginning."""
+KEEP_AFTER, KEEP_SHARE = 5_000, 4
+"""A snapshot is kept after so many inputs, and so many times as many as it has parts."""
 
 Input = Situation | SituationMark | Control | ContactPolicy | OfferAction
 KINDS: dict[type[Input], str] = {
@@ -44,6 +57,7 @@ class PlanContext:
     bootstrap: str
     codec: Codec
     policy: ContactPolicy
+    store: Callable[[str, int], Store]
 
 
 class PlanTask:
@@ -56,36 +70,79 @@ class PlanTask:
         self._policy = context.policy
         self._is_policy_told = False
         self._tally = Tally()
+        self._store = context.store(topics.SITUATIONS, partition)
+        self._told: dict[bytes, int] = {}
+        self._owed: list[Outgoing] = []
+        self._position = 0
+        self._unkept = 0
+        self._kept_size = 0
+        self.restored = 0.0
 
     def open(self, position: Position) -> None:
         """Runs the log up to the committed position through plan again."""
-        self._policy = self._first_policy(position)
-        self._fold(position)
+        since = 0 if _is_moved(position) else self._take_up(position)
+        if _is_moved(position):
+            self._told = self._offers_told()
+        if since == 0:
+            self._policy = self._first_policy(position)
+        records = self._fold(since, position.offset)
+        self._owed = self._offers(records) if self._told else []
         self._is_policy_told = self._state.policy == self._context.policy
+        self._position = position.offset
+        self.restored = 1.0
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
+    def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records: what became of offers and situations."""
         inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
         self._tally.results.update(map(_kind, inputs))
         self._tally.results["unread"] += len(unread)
         self._tally.set_aside(unread)
-        return [*self._policy_news(), *map(self._offer, self._advance(inputs)), *unread]
+        return Work([*self._news(), *self._offers(self._advance(inputs)), *unread], len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
-        """The contact limits, when they are news; plan's clock is correlate's marks."""
+        """The contact limits, when they are news, and what is owed; plan's clock is correlate's marks."""
         del is_idle
-        return self._policy_news()
+        return self._news()
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is due here but by marks."""
+        return False
 
     def note(self) -> str:
-        """Nothing: the log itself holds what is needed."""
-        return ""
+        """Says that the position was committed by this stage: one set by hand has no note."""
+        return "planned"
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """Keeps the state now and then: the rarer the larger it is, so that it costs the same for each input."""
+        del delivered
+        self._position = position
+        if self._unkept >= max(KEEP_AFTER, KEEP_SHARE * self._kept_size):
+            self._keep()
 
     def report(self) -> Report:
         """What became of the records, how many situations wait in their hold, and plan's clock."""
         return self._tally.report(self._state.held, self._state.clock or 0)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Keeps what was committed, and lets go of the store."""
+        if self.restored == 1.0 and self._unkept:
+            self._keep()
+        self._store.close()
+
+    def _take_up(self, position: Position) -> int:
+        """Goes on from the snapshot kept; returns its position, 0 without one."""
+        kept = self._store.get(SNAPSHOT)
+        snapshot = orjson.loads(kept) if kept is not None else None
+        if snapshot is None or snapshot["position"] > position.offset:
+            return 0
+        self._state = PartitionState.restore(snapshot["state"])
+        self._kept_size = self._state.size
+        return int(snapshot["position"])
+
+    def _keep(self) -> None:
+        self._store.write([(SNAPSHOT, orjson.dumps({"position": self._position, "state": self._state.snapshot()}))])
+        self._unkept, self._kept_size = 0, self._state.size
 
     def _first_policy(self, position: Position) -> ContactPolicy:
         """What stands before the first policy on the log was planned under it: the first transaction told it."""
@@ -96,33 +153,61 @@ class PlanTask:
                 return value
         return context.policy
 
-    def _fold(self, position: Position) -> None:
+    def _fold(self, since: int, until: int) -> list[OfferRecord]:
+        """Runs a stretch of the log through plan; returns the records it gives."""
         batch: list[Input] = []
-        for message in read_partition(self._context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
+        records: list[OfferRecord] = []
+        for message in read_partition(self._context.bootstrap, topics.SITUATIONS, self._partition, until, since):
             value = self._context.codec.decode(message.value())
             if isinstance(value, INPUTS):
                 batch.append(value)
             if len(batch) >= FOLD_BATCH:
-                self._advance(batch)
+                records += self._kept_if_owed(self._advance(batch))
                 batch = []
-        self._advance(batch)
+                self.restored = min(0.99, ((message.offset() or 0) - since) / (until - since))
+        return [*records, *self._kept_if_owed(self._advance(batch))]
 
-    def _policy_news(self) -> list[Outgoing]:
-        """Puts changed limits on the own input: they hold from there on, now and in every later fold."""
+    def _kept_if_owed(self, records: list[OfferRecord]) -> list[OfferRecord]:
+        return records if self._told else []
+
+    def _news(self) -> list[Outgoing]:
+        """Changed limits, put on the own input: they hold from there on, now and in every later fold; what is owed."""
+        owed, self._owed = self._owed, []
         if self._is_policy_told:
-            return []
+            return owed
         self._is_policy_told = True
         value = self._context.codec.encode(self._context.policy)
-        return [Outgoing(topics.SITUATIONS, self._partition, b"policy", value)]
+        return [Outgoing(topics.SITUATIONS, self._partition, b"policy", value), *owed]
 
     def _advance(self, inputs: Sequence[Input]) -> list[OfferRecord]:
         self._state, records = advance(self._policy, self._state, inputs)
+        self._unkept += len(inputs)
         return records
 
+    def _offers(self, records: Iterable[OfferRecord]) -> list[Outgoing]:
+        """Records to send: those not told before."""
+        return [self._offer(each) for each in records if each.version > self._told.get(_key(each), -1)]
+
     def _offer(self, record: OfferRecord) -> Outgoing:
-        what = record.cause if record.state is OfferState.SUPPRESSED else record.offer
-        key = f"{record.household}|{what}".encode()
-        return Outgoing(topics.OFFERS, self._partition, key, self._context.codec.encode(record))
+        return Outgoing(topics.OFFERS, self._partition, _key(record), self._context.codec.encode(record))
+
+    def _offers_told(self) -> dict[bytes, int]:
+        """The newest version of each key in the own partition of `offers.v1`."""
+        told: dict[bytes, int] = {}
+        for message in read_partition(self._context.bootstrap, topics.OFFERS, self._partition):
+            record = self._context.codec.decode(message.value())
+            if isinstance(record, OfferRecord):
+                told[_key(record)] = max(record.version, told.get(_key(record), -1))
+        return told
+
+
+def _key(record: OfferRecord) -> bytes:
+    what = record.cause if record.state is OfferState.SUPPRESSED else record.offer
+    return f"{record.household}|{what}".encode()
+
+
+def _is_moved(position: Position) -> bool:
+    return not position.note
 
 
 def _kind(value: Input) -> str:

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sinks.case_db import Counts
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.tally import Report
+
+MOST_SENT = 10_000
+"""Records after which a task should end a transaction: it is held in memory, and others wait for it."""
+
+
+class Work(NamedTuple):
+    """What became of a chunk.
+
+    Attributes:
+        outgoing: what to send.
+        taken: how many of the records, from the first on, are done with that.
+    """
+
+    outgoing: list[Outgoing]
+    taken: int
 
 
 class Task(Protocol):
     """The work on one input partition. Called by one thread, in order; holds the state of the partition.
 
     A task that raises ends the worker: state in memory may then differ from what was committed, so
-    it is folded from the log again on the next start.
+    it is restored anew on the next start.
     """
 
     def open(self, position: Position) -> None:
         """Restores the state that belongs to the committed `position`."""
 
-    def process(self, records: Sequence[RawRecord]) -> list[Outgoing]:
-        """Works on raw records in offset order; returns what to send."""
+    @property
+    def restored(self) -> float:
+        """How much of the state `open` has restored, 0 to 1; asked by another thread meanwhile."""
+
+    def process(self, records: Sequence[RawRecord]) -> Work:
+        """Works on raw records in offset order, on all or on the first of them; the others are given again."""
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Called about once a second; `is_idle` when nothing waited since the last tick."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more is due at once: a tick gives no more than one transaction takes."""
+
     def note(self) -> str:
         """What to keep with the committed position, at most a few dozen characters."""
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """Called after each commit, with the input position and, by partition written to, the offset after its last."""
 
     def report(self) -> Report:
         """What became of the records since the last report; called every few seconds, between chunks."""
@@ -58,3 +85,11 @@ class Stage:
     def group(self) -> str:
         """Consumer group and prefix of transactional ids."""
         return f"headwater-{self.name}"
+
+
+def work_off(task: Task, records: Sequence[RawRecord]) -> Iterator[Outgoing]:
+    """Everything a task gives for these records, for who sends nothing: tools and tests."""
+    while records:
+        done = task.process(records)
+        yield from done.outgoing
+        records = records[done.taken :]

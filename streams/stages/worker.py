@@ -29,7 +29,7 @@ from faust.types import TP, AppT, Message
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.errors import UserError
-from streams.kafka.chunks import ChunkTransport, last_stable_offset
+from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
@@ -70,6 +70,7 @@ class StageWorker:
         self._next_counts = 0.0
         self._bootstrap = bootstrap
         self._work: dict[TP, PartitionWork] = {}
+        self._opening: dict[TP, PartitionWork] = {}
         self.app = self._new_app(settings)
 
     def run(self) -> None:
@@ -120,11 +121,19 @@ class StageWorker:
             try:
                 work = self._work.get(tp)
                 # Without work the partition is not open yet, or no longer ours.
-                if work is not None and not work.take(event.value) and not work.is_behind(event.value):
-                    self._rewind(tp, work)
+                if work is not None:
+                    await self._take(tp, work, event.value)
             except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
                 self._end(error)
             event.ack()
+
+    async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if not work.take(chunk):
+            if not work.is_behind(chunk):
+                self._rewind(tp, work)
+            return
+        while self._work.get(tp) is work and work.step():
+            await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
         try:
@@ -132,7 +141,10 @@ class StageWorker:
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
                     end = last_stable_offset(self.app.consumer, tp)
-                    work.tick(is_idle=end is not None and work.position >= end)
+                    while work.tick(is_idle=end is not None and work.position >= end):
+                        await asyncio.sleep(0)
+                        if self._work.get(tp) is not work:
+                            break
                     self._gauges.lag(tp, 0 if end is None else end - work.position)
                     await self._fetch_again_if_lost(tp, work)
         except asyncio.CancelledError:
@@ -143,6 +155,7 @@ class StageWorker:
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
         try:
+            self._tell_of_opening()
             reports = [work.report() for work in self._work.values()]
             for report in reports:
                 self._gauges.count(report)
@@ -151,6 +164,12 @@ class StageWorker:
                 await self._show_counts(self._stage.counts)
         except Exception as error:  # noqa: BLE001 - what is told about the work must not end it
             log.error("stage cannot report", stage=self._stage.name, error=type(error).__name__, where=where(error))
+
+    def _tell_of_opening(self) -> None:
+        opening = list(self._opening.values())
+        if opening:
+            share = sum(work.restored for work in opening) / len(opening)
+            self._health.wait_for(f"the state of {len(opening)} partitions, {share:.0%} made from the log")
 
     async def _show_counts(self, counts: Callable[[], Counts]) -> None:
         begun = time.monotonic()
@@ -207,8 +226,11 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
-        work.open()
+        work = self._opening[tp] = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
+        try:
+            work.open()
+        finally:
+            del self._opening[tp]
         log.info(
             "partition opened",
             stage=self._stage.name, topic=tp.topic, partition=tp.partition,

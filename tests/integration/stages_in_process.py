@@ -32,7 +32,7 @@ from streams.settings import Settings
 from streams.simulation.feeds import Heartbeat, read_feed
 from streams.simulation.town import Town, build
 from streams.stages import intake
-from streams.stages.task import Task
+from streams.stages.task import Task, work_off
 
 INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "SITUATIONS", "OFFERS")
 
@@ -80,7 +80,7 @@ class Way:
         for value in values:
             records.append(Record("life-events.v1", 0, self.life, appended, None, self.codec.encode(value)))
             self.life += 1
-        self._pass_on(self.correlate.process(records), appended)
+        self._pass_on([*work_off(self.correlate, records)], appended)
 
     def tick(self, is_idle: bool = True) -> None:
         """A second passes."""
@@ -101,14 +101,15 @@ class Way:
         count = len(self.heard_at_home)
         records = [Record(o.topic, 0, count + i, appended, o.key, o.value) for i, o in enumerate(fresh)]
         self.heard_at_home += records
-        self._plan(self.households.process(records))
+        self._plan([*work_off(self.households, records)])
 
     def _plan(self, outgoing: list[Outgoing]) -> None:
         self.told += outgoing
         fresh = [out for out in outgoing if out.topic == topics.SITUATIONS]
         records = [Record(o.topic, 0, len(self.situations) + i, 0, o.key, o.value) for i, o in enumerate(fresh)]
         self.situations += records
-        self.offers += [each for each in self._values(self.plan.process(records)) if isinstance(each, OfferRecord)]
+        planned = self._values([*work_off(self.plan, records)])
+        self.offers += [each for each in planned if isinstance(each, OfferRecord)]
 
     def _values(self, outgoing: list[Outgoing]) -> Iterator[Any]:
         return (self.codec.decode(out.value) for out in outgoing)
@@ -126,7 +127,10 @@ def make_life(bootstrap: str, folder: Path) -> list[Record]:
     """`life-events.v1` of a small town, one partition, made by the real intake day by day."""
     build(Town(400, 12, 7), folder / "history")
     platform = Platform(
-        Settings(kafka=bootstrap, data=folder, deployment=None, register_db=None, event_partitions=1, core_partitions=1)
+        Settings(
+            kafka=bootstrap, data=folder, deployment=None, register_db=None, event_partitions=1, core_partitions=1
+        ),
+        is_state_kept=False,
     )
     with (
         open_register(platform.settings, platform.deployment.default_area) as register,
@@ -151,7 +155,7 @@ def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
                 if chunk is None:
                     del days[feed]
                     continue
-                for out in tasks[feed].process(chunk):
+                for out in work_off(tasks[feed], chunk):
                     if out.topic == topics.LIFE_EVENTS:
                         value = platform.codec.decode(out.value)
                         now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
@@ -182,9 +186,9 @@ def decide(platform: Platform, life: Sequence[Record], at: Sequence[int]) -> lis
     correlate, households = (new_task(platform, stage, Position(0, "")) for stage in ("correlate", "households"))
     told: list[Outgoing] = []
     for begin, end in pairwise(at):
-        said = correlate.process(life[begin:end])
+        said = [*work_off(correlate, life[begin:end])]
         now, heard = life[end - 1].timestamp, [out for out in said if out.topic == topics.HOUSEHOLD_EVENTS]
-        told += said + households.process([Record(o.topic, 0, 0, now, o.key, o.value) for o in heard])
+        told += [*said, *work_off(households, [Record(o.topic, 0, 0, now, o.key, o.value) for o in heard])]
     return told
 
 

@@ -26,6 +26,7 @@ from streams import topics
 from streams.composition import Platform
 from streams.kafka.transactions import Outgoing, Position
 from streams.settings import Settings
+from streams.stages.task import work_off
 from tests.integration.stages_in_process import Record, Way, decide, make_life, name_topics, new_task, write
 from tests.integration.towns import copy_deployment
 
@@ -95,7 +96,9 @@ def new_platform(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         for number, rule in enumerate(rules):
             (place / "rules" / f"{number}.yaml").write_text(rule)
         fixed = {"kafka": kafka, "data": tmp_path, "deployment": place, "case_db": None, "register_db": None}
-        return Platform(Settings(**fixed, clock="feeds", event_partitions=1, core_partitions=partitions))  # type: ignore[arg-type]
+        return Platform(
+            Settings(**fixed, clock="feeds", event_partitions=1, core_partitions=partitions), is_state_kept=False
+        )  # type: ignore[arg-type]
 
     return make
 
@@ -182,7 +185,7 @@ def test_an_absence_waits_until_every_partition_of_correlate_has_heard(new_platf
     marks = {number: [Mark(feed, number, 2, day(40)) for feed in platform.deployment.contracts] for number in range(2)}
 
     def say(*values: HouseholdEvent | Mark) -> list[Decision]:
-        sent = task.process([Record("", 0, 0, 0, None, platform.codec.encode(value)) for value in values])
+        sent = task.process([Record("", 0, 0, 0, None, platform.codec.encode(value)) for value in values]).outgoing
         return [each for each in (platform.codec.decode(out.value) for out in sent) if isinstance(each, Decision)]
 
     assert say(HouseholdEvent("h1", lost("p1", 0)), HouseholdEvent("h1", arrears), *marks[0]) == []
@@ -211,7 +214,7 @@ def test_a_rule_that_comes_later_finds_the_past_and_time(new_platform: Callable[
     assert again.tick(is_idle=True) == []
     households = new_task(after, "households", Position(0, ""))
     households.process(way.heard_at_home)
-    told = unmarked(after, households.process([Record("", 0, 0, 0, out.key, out.value) for out in past]))
+    told = unmarked(after, households.process([Record("", 0, 0, 0, out.key, out.value) for out in past]).outgoing)
     assert [out.topic for out in told] == [topics.HOUSEHOLD_DECISIONS, topics.SITUATIONS]
 
 
@@ -258,9 +261,8 @@ def test_offers_do_not_depend_on_when_households_hear_of_time(
     for at in ([0, len(life)], [0, *sorted(dice.sample(range(1, len(life)), 40)), len(life)], range(len(life) + 1)):
         said = [out for out in decide(platform, life, at) if out.topic == topics.SITUATIONS]
         records = [Record(out.topic, 0, n, 0, out.key, out.value) for n, out in enumerate(said)]
-        values = [
-            platform.codec.decode(out.value) for out in new_task(platform, "plan", Position(0, "")).process(records)
-        ]
+        planned = work_off(new_task(platform, "plan", Position(0, "")), records)
+        values = [platform.codec.decode(out.value) for out in planned]
         made = [each for each in values if isinstance(each, OfferRecord) and each.reason is not Reason.RETRACTED]
         offers.append(sorted(made, key=lambda each: (each.offer, each.version, each.cause)))
     assert len(offers[0]) > 10
@@ -276,13 +278,13 @@ def test_a_task_opened_on_the_log_says_nothing_again_and_goes_on_as_the_other(
     log = [Record(out.topic, 0, n, 0, out.key, out.value) for n, out in enumerate(heard)]
     at = random.Random(5).randrange(len(log) // 3, len(log))
     first = new_task(platform, "households", Position(0, ""))
-    told = first.process(log[:at])
+    told = [*work_off(first, log[:at])]
     write(kafka, topics.HOUSEHOLD_EVENTS, log)
     write(kafka, topics.HOUSEHOLD_DECISIONS, [out for out in told if out.topic == topics.HOUSEHOLD_DECISIONS])
     assert standing(decisions_in(platform, told)), "too little happens to prove anything"
     second = new_task(platform, "households", Position(at, first.note()))
     assert unmarked(platform, second.tick(is_idle=False)) == []
-    assert unmarked(platform, second.process(log[at:])) == unmarked(platform, first.process(log[at:]))
+    assert unmarked(platform, [*work_off(second, log[at:])]) == unmarked(platform, [*work_off(first, log[at:])])
 
 
 def unmarked(platform: Platform, outgoing: Sequence[Outgoing]) -> list[Outgoing]:

@@ -23,7 +23,7 @@ from streams import topics
 from streams.composition import Platform
 from streams.kafka.transactions import Outgoing, Position
 from streams.settings import Settings
-from streams.stages.task import Task
+from streams.stages.task import Task, work_off
 from tests.integration.stages_in_process import (
     Record,
     Way,
@@ -52,7 +52,7 @@ def new_platform(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def make(clock: str = "feeds") -> Platform:
         fixed = {"kafka": kafka, "data": tmp_path, "deployment": None, "case_db": None, "register_db": None}
-        return Platform(Settings(**fixed, clock=clock, event_partitions=1, core_partitions=1))  # type: ignore[arg-type]
+        return Platform(Settings(**fixed, clock=clock, event_partitions=1, core_partitions=1), is_state_kept=False)  # type: ignore[arg-type]
 
     return make
 
@@ -215,7 +215,7 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter_and_its_neighbours_go_on(
     foreign = Record("life-events.v1", 0, 7, 0, b"key", b"no avro", [("trace", b"1")])
     tombstone = Record("life-events.v1", 0, 8, 0, b"p1|gone", None)
     good = Record("life-events.v1", 0, 9, 0, b"p1|x", way.codec.encode(NOWHERE))
-    sent = way.correlate.process([foreign, tombstone, good])
+    sent = way.correlate.process([foreign, tombstone, good]).outgoing
     (dead,) = [out for out in sent if out.topic.endswith(".correlate.dlq")]
     assert (dead.key, dead.value, next(iter(dead.headers or ()))) == (b"key", b"no avro", ("trace", b"1"))
     assert [out.topic for out in sent if out.topic == topics.DECISIONS] == [topics.DECISIONS]
@@ -240,7 +240,7 @@ def cuts(dice: random.Random, length: int) -> list[int]:
 
 
 def process(task: Task, records: Sequence[Record], at: Sequence[int]) -> list[Outgoing]:
-    return [out for begin, end in pairwise(at) for out in task.process(records[begin:end])]
+    return [out for begin, end in pairwise(at) for out in work_off(task, records[begin:end])]
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
@@ -278,12 +278,12 @@ def test_a_correlate_task_opened_on_the_log_says_nothing_again_and_goes_on_as_th
         make_topics(kafka, decisions)
         monkeypatch.setattr(topics, "DECISIONS", decisions)
         first = new_task(platform, "correlate", Position(0, ""))
-        told = first.process(life[:at])
+        told = [*work_off(first, life[:at])]
         write(kafka, decisions, [out for out in told if out.topic == decisions])
         second = new_task(platform, "correlate", Position(at, first.note()))
         again = news(platform, second.tick(is_idle=False))
         assert again == [], f"cut at {at}: a task opened on its own log told {len(again)} things again"
-        assert news(platform, second.process(life[at:])) == news(platform, first.process(life[at:])), (
+        assert news(platform, [*work_off(second, life[at:])]) == news(platform, [*work_off(first, life[at:])]), (
             f"cut at {at}: folded state differs from the state that was lost"
         )
 

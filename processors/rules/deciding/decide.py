@@ -18,6 +18,7 @@ from processors.rules.deciding.family import Family
 from processors.rules.deciding.heard import Heard
 from processors.rules.ledger import Ledger, fold_all
 from processors.rules.matching.plan import FOREVER
+from processors.rules.matching.run import Wait
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Timeline
 
@@ -38,6 +39,8 @@ class Outcome(NamedTuple):
         agenda: the same for each rule; give it back with the next call, and what it cannot concern
             is not looked at.
         condition_errors: conditions that could not be evaluated.
+        later: the next time after now to look again, whatever feeds are silent; None: there is none.
+        silent: what only waits for feeds: each could be concluded as soon as its feeds were heard.
     """
 
     decisions: tuple[Decision, ...]
@@ -45,6 +48,8 @@ class Outcome(NamedTuple):
     wake_at: int | None
     agenda: Agenda = NO_AGENDA
     condition_errors: int = 0
+    later: int | None = None
+    silent: tuple[Wait, ...] = ()
 
 
 def decide(  # noqa: PLR0913, PLR0917 - the state, and what is new
@@ -78,20 +83,25 @@ def decide(  # noqa: PLR0913, PLR0917 - the state, and what is new
     else:
         names, kept = _concerned(rules, timeline, ledger, now, agenda, news)
     if not names:
-        return Outcome((), ledger, min(kept.values()) if kept else None, kept)
+        soonest = min(kept.values()) if kept else None
+        return Outcome((), ledger, soonest, kept, later=soonest)
     kept = {name: wake_at for name, wake_at in kept.items() if name not in names}
     if len(names) > 1:
         names = [name for name in rules.plans if name in names]  # one order, whatever led to them
     fields = Fields(rules.decode, rules.calendar)
     decisions: list[Decision] = []
+    later, silent = list(kept.values()), list[Wait]()
     for name in names:
         family = Family(rules.plans[name], timeline, ledger, heard, now, fields)
         if family.standing or family.found:
             decisions.extend(family.decisions())
             if family.wakes:
                 kept[name] = min(family.wakes)
+                later += [wake for wake in family.wakes if wake > now]
+                silent += family.silent
     after = fold_all(ledger, decisions) if decisions else ledger
-    return Outcome(tuple(decisions), after, min(kept.values()) if kept else None, kept, fields.errors)
+    soonest = min(kept.values()) if kept else None
+    return Outcome(tuple(decisions), after, soonest, kept, fields.errors, min(later) if later else None, tuple(silent))
 
 
 def _all_names(rules: RuleSet, timeline: Timeline, ledger: Ledger) -> Sequence[str]:

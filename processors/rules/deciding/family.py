@@ -64,6 +64,7 @@ class Family:
         owned_by = ((plan, owned(plan, timeline, fields, heard, now)) for plan in plans)
         self.found = [(plan, found) for plan, found in owned_by if found.candidates]
         self.wakes: list[int] = []
+        self.silent: list[Wait] = []
         self._reviews: list[Decision] = []
         self._withheld: dict[str, str] = {}
         for decision in self.standing.values():
@@ -174,7 +175,10 @@ class Family:
         """Whether any of these is still to pass; if so, when to look again is noted."""
         still = [wait for wait in waits if not self.is_over(wait)]
         if still:
-            self.wakes.append(max(wait.due for wait in still))
+            due = max(wait.due for wait in still)
+            self.wakes.append(due)
+            if due <= self.now:
+                self.silent.append(still[0])
         return bool(still)
 
     def is_over(self, wait: Wait) -> bool:

@@ -1,0 +1,216 @@
+"""Brings the state of a deciding task to the committed position: what the store has, and the log since then.
+
+From nothing, or from where the store was last written: timelines from the input up to the committed
+position, ledgers from the task's own decisions to their end. Whoever was touched, and everybody when
+the rules have changed, is decided anew to find out when to look again.
+
+State is dropped and made from the whole log when it was left half-made, is ahead of the committed
+position (the group's offsets were set back, or it is another log), or lacks types of events the
+rules now look at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from confluent_kafka import Message
+
+from processors.decisions import Decision
+from processors.events import LifeEvent, Mark
+from processors.rules.ledger import fold, forget
+from processors.timeline import apply, erase
+from schemas.codec import Codec, Unread, Unreadable
+from streams.kafka.log import read_partition
+from streams.kafka.transactions import Position
+from streams.stages.clock import MarkedClock
+from streams.state.subjects import Subjects
+
+log = structlog.get_logger()
+
+WRITE_EVERY = 20_000
+"""Changed subjects held back while state is made; then they are written."""
+TOLD_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage stands: its name, what it reads, and the ledger that is its alone."""
+
+    stage: str
+    source: str
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What state rests on besides the log.
+
+    Attributes:
+        rules: tells one rule set from another.
+        skipped: types of events that are not kept because no rule can look at them.
+    """
+
+    rules: str
+    skipped: frozenset[str]
+
+
+@dataclass
+class Restorer:
+    """One restoration of a partition's state.
+
+    Args:
+        addressed: on whose timeline a value belongs, and the line; None: it is no line.
+        look: decides for a subject, to find out when to look again.
+
+    Attributes:
+        ledger_position: next offset of the ledger that is not in the state yet.
+        share: how much is done, 0 to 1.
+    """
+
+    bootstrap: str
+    codec: Codec
+    place: Place
+    partition: int
+    subjects: Subjects
+    clock: MarkedClock
+    basis: Basis
+    addressed: Callable[[object], tuple[str, LifeEvent] | None]
+    look: Callable[[str], None]
+    ledger_position: int = 0
+    share: float = 0.0
+    _everybody: bool = False
+    _touched: set[str] = field(default_factory=set)
+    _told: float = 0.0
+
+    def run(self, position: Position) -> Basis:
+        """Makes the state that belongs to the committed position; returns what it rests on."""
+        kept = self._kept(position)
+        if kept is None:
+            self.subjects.clear()
+            kept = {"source": 0, "ledger": 0, "rules": "", "skipped": []}
+        else:
+            self.clock.restore(kept["clock"])
+        self._told = time.monotonic()
+        self._everybody = kept["rules"] != self.basis.rules
+        self._fold(kept, position)
+        if self.subjects.changes:
+            self.subjects.write(None)
+        self._look_at(self.subjects.names() if self._everybody else iter(sorted(self._touched)))
+        self.share = 1.0
+        return Basis(self.basis.rules, self.basis.skipped | frozenset(kept["skipped"]))
+
+    def _kept(self, position: Position) -> dict[str, Any] | None:
+        """What the store says of its state; None when it is of no use."""
+        kept = self.subjects.meta()
+        if kept is None or not self.basis.skipped >= set(kept["skipped"]):
+            return None
+        return kept if kept["source"] <= position.offset or _is_moved(position) else None
+
+    def _fold(self, kept: dict[str, Any], position: Position) -> None:
+        self.ledger_position = kept["ledger"]
+        for message in self._read(self.place.source, kept["source"], self._until(position)):
+            self._line(message)
+            self._write_if_many()
+        for message in self._read(self.place.ledger, kept["ledger"], None):
+            self._decision(message)
+            self._write_if_many()
+
+    def _until(self, position: Position) -> int | None:
+        """Up to where the input belongs to the state.
+
+        When the position was set by hand, or has expired, nobody knows how far decisions had come, but for
+        their ledger; then all there is belongs to it, and what is read again is known to have been there.
+        """
+        is_begun = _is_moved(position) and any(True for _ in self._read(self.place.ledger, 0, None))
+        return None if is_begun else position.offset
+
+    def _line(self, message: Message) -> None:
+        self.clock.append(message.timestamp()[1])
+        if is_skipped(message.headers(), self.basis.skipped):
+            return
+        value = self.codec.decode(message.value())
+        if isinstance(value, Mark):
+            self.clock.mark(value)
+        elif value == Unreadable(Unread.TOMBSTONE):
+            self._erase(message.key())
+        elif (addressed := self.addressed(value)) is not None:
+            name, line = addressed
+            held = self.subjects.of(name)
+            held.timeline, _ = apply(held.timeline, line)
+            self._touch(name)
+
+    def _erase(self, key: bytes | None) -> None:
+        named = erased(key)
+        if named is not None:
+            name, line = named
+            held = self.subjects.of(name)
+            held.timeline = erase(held.timeline, line)
+            self._touch(name)
+
+    def _decision(self, message: Message) -> None:
+        self.ledger_position = (message.offset() or 0) + 1
+        decision = self.codec.decode(message.value())
+        if isinstance(decision, Decision):
+            name = decision.household if decision.is_household else decision.person
+            held = self.subjects.of(name)
+            held.ledger = fold(held.ledger, decision)
+            self._touch(name)
+        elif decision == Unreadable(Unread.TOMBSTONE) and (named := erased(message.key())) is not None:
+            name, match = named
+            held = self.subjects.of(name)
+            held.ledger = forget(held.ledger, match)
+            self._touch(name)
+
+    def _touch(self, name: str) -> None:
+        self.subjects.change(name)
+        if not self._everybody:
+            self._touched.add(name)
+
+    def _look_at(self, names: Iterator[str]) -> None:
+        """Decisions found now are due to time that passed or to new rules; the first tick tells them."""
+        for name in names:
+            self.look(name)
+            self._write_if_many()
+
+    def _write_if_many(self) -> None:
+        if self.subjects.changes >= WRITE_EVERY:
+            self.subjects.write(None)
+
+    def _read(self, topic: str, since: int, until: int | None) -> Iterator[Message]:
+        """Records of the own partition; tells how far it has come."""
+        end = until or 0
+        for message in read_partition(self.bootstrap, topic, self.partition, until, since):
+            yield message
+            if time.monotonic() - self._told >= TOLD_EVERY_S:
+                self._told = time.monotonic()
+                offset = message.offset() or 0
+                self.share = min(0.99, (offset - since) / max(1, end - since))
+                log.info("state is made from the log", stage=self.place.stage, topic=topic, partition=self.partition,
+                         offset=offset, until=end or None)  # fmt: skip
+
+
+def is_skipped(headers: object, skipped: frozenset[str]) -> bool:
+    """Whether a record's headers say that it holds an event of a type nobody looks at."""
+    if not skipped or not headers:
+        return False
+    return any(name == TYPE_HEADER and value.decode() in skipped for name, value in headers)  # type: ignore[attr-defined]
+
+
+TYPE_HEADER = "ce_type"
+"""On a new life event its type; lines about earlier ones have none, for they concern whatever those are."""
+
+
+def erased(key: bytes | None) -> tuple[str, str] | None:
+    """Subject and id that a record without a value takes away."""
+    subject, _, rest = (key or b"").decode(errors="replace").partition("|")
+    identity = rest.partition("|")[0]
+    return (subject, identity) if identity else None
+
+
+def _is_moved(position: Position) -> bool:
+    """Whether the position was not committed by the stage: set by hand, expired, or there never was one."""
+    return not position.note
