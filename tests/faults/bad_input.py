@@ -22,6 +22,7 @@ from streams.kafka.log import read_topic
 from streams.processes import FAUST_STAGES
 from streams.simulation.feeds import Heartbeat
 from tests.faults.cases import Case
+from tests.faults.losing_state import while_dead, wipe
 from tests.faults.rig import Feeds, Line, Rig, Setup
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -54,6 +55,7 @@ def _poison(rig: Rig) -> None:
     before = sum(_letters(rig))
     _put_back(rig, boxes(rig.platform.topics))
     rig.await_until(lambda: sum(_letters(rig)) == 2 * before, "every letter that was put back to be refused again")
+    while_dead(rig, lambda: wipe(rig))  # state is made anew from a log with poison in it
 
 
 def _newest(rig: Rig, topic: str) -> bytes | None:
@@ -73,7 +75,8 @@ def _spoil(rig: Rig, topic: str) -> int:
         (b"k", b"", []),
         (b"k", b"no avro at all", []),
         (b"k", b'{"json": true}', [("ce_id", b"1"), ("empty", None), ("twice", b"a"), ("twice", b"b")]),
-        (None, b"\x00", []),
+        (None, b"\x00", [("ce_type", None)]),
+        (b"k|\xff|0", b"\x01", [("ce_type", b"\xff\xfe")]),
         (b"", b"\x00\x00\x00\x00\x01", []),
         (b"k", b"\x00\xff\xff\xff\xff" + good[5:], []),
         (b"k", good[: len(good) // 2], []),

@@ -22,11 +22,7 @@ def _folders(rig: Rig) -> list[Path]:
     return sorted(folder for folder in (rig.settings.data / "state").glob("*/*") if folder.is_dir())
 
 
-def _files(rig: Rig) -> list[Path]:
-    return sorted(path for folder in _folders(rig) for path in folder.rglob("*") if path.is_file())
-
-
-def _while_dead(rig: Rig, act: Callable[[], object]) -> None:
+def while_dead(rig: Rig, act: Callable[[], object]) -> None:
     """Kills the stages that keep state, acts on their folders, lets them start anew."""
     pids = {stage: rig.stages.pids[stage] for stage in KEEPING}
     for pid in pids.values():
@@ -38,7 +34,8 @@ def _while_dead(rig: Rig, act: Callable[[], object]) -> None:
         await_new_process(rig, rig.stages, stage, pid)
 
 
-def _wipe(rig: Rig) -> None:
+def wipe(rig: Rig) -> None:
+    """Removes the state of every partition."""
     for folder in _folders(rig):
         shutil.rmtree(folder)
         rig.struck += 1
@@ -79,7 +76,7 @@ def _lose(rig: Rig, *acts: Callable[[Rig], None]) -> None:
         rig.publish(wave, waves)
         rig.await_until(lambda: rig.lag("intake") == 0 and rig.lag("correlate") == 0, "a wave to be worked on")
         if wave < len(acts):
-            _while_dead(rig, lambda act=acts[wave]: act(rig))  # type: ignore[misc]
+            while_dead(rig, lambda act=acts[wave]: act(rig))  # type: ignore[misc]
 
 
 def _no_room(dice: random.Random) -> Setup:
@@ -88,7 +85,7 @@ def _no_room(dice: random.Random) -> Setup:
 
 
 CASES = [
-    Case("state wiped", lambda rig: _lose(rig, _wipe)),
+    Case("state wiped", lambda rig: _lose(rig, wipe)),
     Case("state truncated and damaged", lambda rig: _lose(rig, _truncate, _truncate)),
     Case("state older than the log", lambda rig: _lose(rig, _put_aside, _put_back)),
     Case("disk of the state full", publish_in_waves, _no_room),

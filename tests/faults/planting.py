@@ -23,7 +23,13 @@ def _between_two_commits(dice: random.Random) -> Setup:
     return Setup(orders, bug="position committed before the outputs")
 
 
+def _before_commits(dice: random.Random) -> Setup:
+    orders = [Order("correlate", "commit.before", dice.randint(2, 4), 4)]
+    return Setup(orders, bug="state written before the commit")
+
+
 CASES = [
+    Case("planted: state written before the commit", publish_in_waves, _before_commits, caught="lost"),
     Case("planted: position committed before the outputs", publish_in_waves, _between_two_commits, caught="lost"),
     Case("planted: no unique key in the case database", publish_in_waves,
          lambda dice: Setup([Order("deliver", "write.after", dice.randint(1, 2), 3)],

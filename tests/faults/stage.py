@@ -28,7 +28,8 @@ import faust
 from sinks.case_db import CaseStore
 from streams.kafka import transactions
 from streams.stages import __main__ as stages
-from streams.stages import partition, worker
+from streams.stages import deciding, partition, plan, worker
+from streams.state.store import RocksStore
 from tests.faults import planted
 
 STEPS = ("begin", "produce", "offsets", "commit", "state", "ack")
@@ -134,6 +135,8 @@ def arm(trigger: Trigger) -> None:
         faust.Event.ack = trigger.around("ack", faust.Event.ack)  # type: ignore[method-assign]
     if trigger.has("write"):
         CaseStore.apply = trigger.around("write", CaseStore.apply)  # type: ignore[method-assign]
+    if trigger.has("state"):
+        RocksStore.write = trigger.around("state", RocksStore.write)  # type: ignore[method-assign]
     if (limit := trigger.take("full")) is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails with an error, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
@@ -159,8 +162,6 @@ def _arm_tasks(trigger: Trigger) -> None:
         if trigger.has("chunk"):
             process = task.process
             task.process = lambda records: process(Trap(list(records), lambda: trigger.passing("chunk")))
-        if trigger.has("state") and hasattr(task, "committed"):
-            task.committed = trigger.around("state", task.committed)
         original(self, task, *args, **options)
 
     partition.PartitionWork.__init__ = wrapped  # type: ignore[method-assign]
@@ -170,6 +171,8 @@ def main(stage: str) -> int:
     """Arms the stage and runs it."""
     orders = [Order(**each) for each in json.loads(os.environ["FAULTS_ORDERS"])]
     worker.CHUNK_RECORDS = int(os.environ["FAULTS_CHUNK"])
+    # A small town is over before state is written as rarely as it is in earnest.
+    deciding.WRITE_S, plan.KEEP_AFTER, plan.KEEP_SHARE = 0.3, 50, 0
     arm(Trigger([order for order in orders if order.stage == stage], Path(os.environ["FAULTS_STRIKES"])))
     if os.environ["FAULTS_PLANTED"]:
         planted.BUGS[os.environ["FAULTS_PLANTED"]].plant(stage)
