@@ -275,10 +275,16 @@ def _told(rig: Rig) -> tuple[int, ...]:
     return tuple(sum(1 for _ in read_topic(rig.platform.bootstrap, topic)) for topic in kinds)
 
 
-_BESIDES = {
+_OF_INTAKE = {
     "every record of an agency has one outcome on a receipt": REPLAYED,
     "life events are what the agencies' records say, each once": REPLAYED,
     "dead letters of intake are complete and can be put back": REPLAYED,
+}
+_OF = {
+    "correlate": {
+        "households hear what their members' life events say, each once": "correlate passes on what it reads again, "
+        "and households know it",
+    }
 }
 
 CASES = [
@@ -288,7 +294,13 @@ CASES = [
     Case("agencies' clocks ahead and behind", _strike_nothing, lambda _dice: Setup(change=_skewed), is_as_told=False),
     Case("everything around the change to and from summer time", _strike_nothing,
          lambda _dice: Setup(change=_around_the_switch), is_as_told=False),
-    Case("everything replayed from earliest", _from_the_beginning, besides=_BESIDES),
-    *(Case(f"positions of {stage} set back to earliest", lambda rig, stage=stage: _stage_from_the_beginning(rig, stage))  # type: ignore[misc]
-      for stage in FAUST_STAGES[1:]),
+    Case("everything replayed from earliest", _from_the_beginning, besides=_OF_INTAKE),
+    *(
+        Case(
+            f"positions of {stage} set back to earliest",
+            lambda rig, stage=stage: _stage_from_the_beginning(rig, stage),  # type: ignore[misc]
+            besides=_OF.get(stage, {}),
+        )
+        for stage in FAUST_STAGES[1:]
+    ),
 ]  # fmt: skip
