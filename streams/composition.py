@@ -281,7 +281,7 @@ def _rules_id(platform: Platform) -> str:
     return derived_id("rules", version("headwater"), deployment.zone.key, *holidays, *texts)
 
 
-def _skipped(platform: Platform) -> frozenset[str]:
+def _skipped(platform: Platform) -> frozenset[bytes]:
     """Types no rule can look at, nor any event of a feed that brings one a rule looks at.
 
     A correction may name another type than its original did, but only one that its feed can bring.
@@ -291,7 +291,9 @@ def _skipped(platform: Platform) -> frozenset[str]:
         return frozenset()
     catalogue = platform.deployment.catalogue
     feeds = {feed for name in wanted if name in catalogue for feed in catalogue[name].feeds}
-    return frozenset(name for name, each in catalogue.items() if name not in wanted and not feeds & {*each.feeds})
+    return frozenset(
+        name.encode() for name, each in catalogue.items() if name not in wanted and not feeds & {*each.feeds}
+    )
 
 
 @contextmanager

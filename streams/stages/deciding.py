@@ -133,12 +133,16 @@ class DecidingTask(ABC):
 
     def process(self, records: Sequence[RawRecord]) -> Work:
         """A chunk of raw records, or as much of it as one transaction takes: decisions, situations, the own mark."""
-        outgoing = self._fire()
+        outgoing, is_behind = self._fire(), self.is_behind
         for taken, record in enumerate(records):
-            if self.is_behind or len(outgoing) >= MOST_SENT:
+            if is_behind or len(outgoing) >= MOST_SENT:
                 return Work(outgoing, taken)
-            outgoing += self._record(record)
-            outgoing += self._fire()
+            told = self._record(record)
+            if told:
+                outgoing += told
+            if self._subjects.is_due(self._clock.now):
+                outgoing += self._fire()
+                is_behind = self.is_behind
         return Work([*outgoing, *self._mark()], len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
@@ -175,10 +179,10 @@ class DecidingTask(ABC):
         self._subjects.close()
 
     def _record(self, record: RawRecord) -> list[Outgoing]:
-        stage = self._place.stage
         try:
             return self._line(record)
         except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
+            stage = self._place.stage
             log.error(f"{stage} fault", offset=record.offset, error=type(error).__name__, where=where(error))
             return self._unread(dead_letter(record, stage, "fault", type(error).__name__))
 
@@ -307,7 +311,7 @@ class DecidingTask(ABC):
                 "source": self._position,
                 "ledger": self._restorer.ledger_position,
                 "rules": self._basis.rules,
-                "skipped": sorted(self._basis.skipped),
+                "skipped": sorted(name.decode() for name in self._basis.skipped),
                 "clock": self._clock.kept(),
             }
         )

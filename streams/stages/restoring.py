@@ -12,7 +12,7 @@ rules now look at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,11 +51,11 @@ class Basis:
 
     Attributes:
         rules: tells one rule set from another.
-        skipped: types of events that are not kept because no rule can look at them.
+        skipped: types of events that are not kept because no rule can look at them, as in headers.
     """
 
     rules: str
-    skipped: frozenset[str]
+    skipped: frozenset[bytes]
 
 
 @dataclass
@@ -101,12 +101,12 @@ class Restorer:
             self.subjects.write(None)
         self._look_at(self.subjects.names() if self._everybody else iter(sorted(self._touched)))
         self.share = 1.0
-        return Basis(self.basis.rules, self.basis.skipped | frozenset(kept["skipped"]))
+        return Basis(self.basis.rules, self.basis.skipped | _types(kept))
 
     def _kept(self, position: Position) -> dict[str, Any] | None:
         """What the store says of its state; None when it is of no use."""
         kept = self.subjects.meta()
-        if kept is None or not self.basis.skipped >= set(kept["skipped"]):
+        if kept is None or not self.basis.skipped >= _types(kept):
             return None
         return kept if kept["source"] <= position.offset or _is_moved(position) else None
 
@@ -130,7 +130,7 @@ class Restorer:
 
     def _line(self, message: Message) -> None:
         self.clock.append(message.timestamp()[1])
-        if is_skipped(message.headers(), self.basis.skipped):
+        if is_skipped(message.headers(), self.basis.skipped):  # type: ignore[arg-type]  # a list of pairs
             return
         value = self.codec.decode(message.value())
         if isinstance(value, Mark):
@@ -193,11 +193,12 @@ class Restorer:
                          offset=offset, until=end or None)  # fmt: skip
 
 
-def is_skipped(headers: object, skipped: frozenset[str]) -> bool:
+def is_skipped(headers: Sequence[tuple[str, bytes]] | None, skipped: Collection[bytes]) -> bool:
     """Whether a record's headers say that it holds an event of a type nobody looks at."""
-    if not skipped or not headers:
-        return False
-    return any(name == TYPE_HEADER and value.decode() in skipped for name, value in headers)  # type: ignore[attr-defined]
+    for name, value in headers or ():
+        if name == TYPE_HEADER:
+            return value in skipped
+    return False
 
 
 TYPE_HEADER = "ce_type"
@@ -209,6 +210,10 @@ def erased(key: bytes | None) -> tuple[str, str] | None:
     subject, _, rest = (key or b"").decode(errors="replace").partition("|")
     identity = rest.partition("|")[0]
     return (subject, identity) if identity else None
+
+
+def _types(kept: dict[str, Any]) -> frozenset[bytes]:
+    return frozenset(name.encode() for name in kept["skipped"])
 
 
 def _is_moved(position: Position) -> bool:

@@ -27,6 +27,8 @@ HORIZON_MS = 86_400_000
 """Who is due within the next day (of the stage's clock) is known in memory; later ones rest in the index."""
 
 _SUBJECT, _DUE, _META = b"s", b"d", b"m"
+_SHIFT = 1 << 63
+_BEFORE_ALL = -_SHIFT
 _BEYOND = b"t"
 """After every key of a subject; `_SUBJECT` keys end before it."""
 
@@ -48,7 +50,7 @@ class Subjects:
         self._changed: set[str] = set()
         self._soon: list[tuple[int, str]] = []
         self._later: set[tuple[int, str]] = set()
-        self._horizon: int | None = None
+        self._horizon = _BEFORE_ALL
         self.count = 0
         """Subjects held, in memory or not."""
 
@@ -91,7 +93,8 @@ class Subjects:
 
     def is_due(self, now: int) -> bool:
         """Whether `next_due` has anybody to look through."""
-        self._look_ahead(now)
+        if now > self._horizon:
+            self._look_ahead(now)
         return bool(self._soon) and self._soon[0][0] <= now
 
     def next_due(self, now: int) -> str | None:
@@ -99,7 +102,8 @@ class Subjects:
 
         One whose time has come is given once, and again when reminded of.
         """
-        self._look_ahead(now)
+        if now > self._horizon:
+            self._look_ahead(now)
         while self._soon and self._soon[0][0] <= now:
             _, name = heapq.heappop(self._soon)
             wake_at = self.of(name).wake_at
@@ -140,7 +144,7 @@ class Subjects:
         self._changed.clear()
         self._soon.clear()
         self._later.clear()
-        self._horizon, self.count = None, 0
+        self._horizon, self.count = _BEFORE_ALL, 0
 
     def close(self) -> None:
         """Lets go of the store."""
@@ -162,16 +166,14 @@ class Subjects:
             yield _META, orjson.dumps({**meta, "count": self.count})
 
     def _note(self, at: int, name: str) -> None:
-        if self._horizon is not None and at <= self._horizon:
+        if at <= self._horizon:
             heapq.heappush(self._soon, (at, name))
         else:
             self._later.add((at, name))
 
     def _look_ahead(self, now: int) -> None:
         """Takes those due within the next day from the index, once the day looked at before is over."""
-        if self._horizon is not None and now <= self._horizon:
-            return
-        first = _DUE if self._horizon is None else _due_key(self._horizon + 1, b"")
+        first = _due_key(self._horizon + 1, b"")
         self._horizon = now + HORIZON_MS
         for key, _ in self._store.items(first, _due_key(self._horizon + 1, b"")):
             heapq.heappush(self._soon, (_moment(key), key[9:].decode()))
@@ -179,9 +181,6 @@ class Subjects:
         self._later -= near
         for entry in near:
             heapq.heappush(self._soon, entry)
-
-
-_SHIFT = 1 << 63
 
 
 def _due_key(at: int, name: bytes) -> bytes:
