@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from faust.transport.conductor import Conductor
 from faust.transport.drivers import aiokafka as driver
 from sqlalchemy import Connection, Engine, delete, insert, text
 
@@ -13,7 +14,7 @@ import sinks.case_db.engine as case_engine
 from sinks.case_db import writing
 from streams import composition
 from streams.kafka import chunks, transactions
-from streams.stages import deciding, intake, restoring, worker
+from streams.stages import deciding, intake, restoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +105,9 @@ def _writing_first(process: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _faust_commits() -> None:
-    """Faust commits what it takes for worked off, beside the stage's own transactions."""
+    """Faust commits what it takes for worked off, now and then and at its end, beside the stage's transactions."""
     chunks.ChunkConsumer._commit = driver.Consumer._commit  # type: ignore[method-assign]
-    original = worker.StageWorker._new_app
-
-    def new_app(*arguments: Any) -> Any:
-        app = original(*arguments)
-        app.conf.broker_commit_interval = 0.05
-        return app
-
-    worker.StageWorker._new_app = new_app  # type: ignore[method-assign]
+    Conductor.acks_enabled_for = lambda *_: True  # type: ignore[method-assign]
 
 
 ALL = ("intake", "correlate", "households", "plan", "deliver")

@@ -207,10 +207,10 @@ class Rig:
 
     # The end.
 
-    def settle(self) -> None:
+    def settle(self, patience_s: float = PATIENCE_S) -> None:
         """Waits until nothing waits and plan's clock has reached the end of the history."""
         # In the order of the way: the next stage is asked after the one before it has nothing left to send.
-        self.await_until(lambda: not any(map(self.lag, FAUST_STAGES)) and self._has_ended(), "to settle")
+        self.await_until(lambda: not any(map(self.lag, FAUST_STAGES)) and self._has_ended(), "to settle", patience_s)
 
     def lag(self, stage: str) -> int:
         """How many offsets wait for a stage."""
