@@ -139,7 +139,7 @@ class Bench:
                 task = IntakeTask(platform.deployment.contracts[feed], 0, context)
                 task.open(Position(0, ""))
                 for start in range(0, len(records), CHUNK):
-                    yield from task.process(records[start : start + CHUNK])
+                    yield from task.process(records[start : start + CHUNK]).outgoing
                 task._last_mark = 0.0
                 yield from task.tick(is_idle=True)
 

@@ -20,6 +20,7 @@ from processors.events import Control, HouseholdEvent, LifeEvent, Mark
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause
 from schemas.attributes import decode_attributes, encode_attributes
 from schemas.avro import UNREADABLE, AvroSchema
 from schemas.heartbeats import internal_schema, internal_subject
@@ -35,6 +36,7 @@ Value = (
     | HouseholdEvent
     | Mark
     | Control
+    | Pause
     | Decision
     | Situation
     | SituationMark
@@ -52,6 +54,7 @@ _TYPES: tuple[type[Any], ...] = (
     HouseholdEvent,
     Mark,
     Control,
+    Pause,
     Decision,
     Situation,
     SituationMark,

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from processors.events import EventType
+from processors.surge import Brake
 from schemas.avro import AvroSchema, Unfit, read_schema
 from schemas.mapping import RecordMapping, compile_mapping
 from schemas.problems import Problem, Problems, load_yaml
@@ -74,6 +75,11 @@ class Contract:
     def begins_ms(self) -> int | None:
         """From when on the agency's records are complete, ms; None: from the first that came."""
         return self.mapping.begins_ms
+
+    @property
+    def brake(self) -> Brake | None:
+        """What more of the agency's records in a day is a surge; None: nothing is."""
+        return self.mapping.brake
 
 
 def load_contract(

@@ -16,6 +16,7 @@ import cel
 
 from processors.civil_time import Calendar, day_start
 from processors.events import Attribute, ChangeKind, EventType
+from processors.surge import Brake
 from schemas.avro import AvroSchema, definitions, leaf_type
 from schemas.closures import (
     MISSING,
@@ -39,12 +40,13 @@ from schemas.problems import Node
 from schemas.values import NAMED_FORMATS, Misdated, day_reader, format_of, moment_reader, number_reader
 
 TOP_REQUIRED = ("version", "title", "contact", "settles_within", "id", "recorded_at", "type", "events")
-TOP_OPTIONAL = ("begins", "key", "change", "replaces", "ended_at")
+TOP_OPTIONAL = ("begins", "key", "change", "replaces", "ended_at", "surge")
 EVENT_REQUIRED = ("occurred_at", "persons")
 EVENT_OPTIONAL = ("attributes", "requires")
 PERSON_REQUIRED = ("ids",)
 PERSON_OPTIONAL = ("role", "each", "number", "joins_household_of", "may_be_missing")
 VALUE_FIELDS = ("path", "values", "else", "value", "cel", "with", "format", "divide_by", "strip_prefix", "ignore")
+SURGE_FIELDS = ("factor", "floor")
 CONTACT_FIELDS = ("name", "phone", "address")
 
 _Datum = dict[str, Any]
@@ -118,6 +120,7 @@ class RecordMapping:
         contact: whom to ask.
         settles_within_ms: how long after it occurred the agency may still record an event.
         begins_ms: from when on its records are complete; None: from the first that came.
+        brake: what more of its records in a day is a surge; None: nothing is.
         type_of: record -> type, None when the record is nobody's life event, or a rejection.
         id_parts: record -> the agency's event id in parts; an empty one is missing.
         id_field: the one field of the record that is the event id; None: the id stands deeper or in parts.
@@ -134,6 +137,7 @@ class RecordMapping:
     contact: Contact
     settles_within_ms: int
     begins_ms: int | None
+    brake: Brake | None
     type_of: Callable[[_Datum], str | Rejection | None]
     id_parts: Callable[[_Datum], tuple[str, ...]]
     id_field: IdField | None
@@ -191,6 +195,7 @@ class _Compiler:
             contact=_contact(part("contact")),
             settles_within_ms=part("settles_within").duration_ms(),
             begins_ms=day_start(parts["begins"].day(), Calendar(self.zone.key)) if "begins" in parts else None,
+            brake=_brake(parts["surge"]) if "surge" in parts else Brake(),
             type_of=self.type_of(part("type"), events),
             id_parts=id_,
             id_field=self.id_field(part("id")),
@@ -427,6 +432,21 @@ def _absent(node: Node, name: str) -> Node:
     """Stands for a part that is missing (already noted), so that compiling goes on."""
     silent = type(node.problems)()
     return Node({}, node.file, node.line, silent, name)
+
+
+def _brake(node: Node) -> Brake | None:
+    """`off`, or how much more than the usual is a surge."""
+    if node.value == "off":
+        return None
+    parts = node.fields((), SURGE_FIELDS)
+    try:
+        return Brake(
+            parts["factor"].number() if "factor" in parts else Brake().factor,
+            parts["floor"].whole() if "floor" in parts else Brake().floor,
+        )
+    except ValueError as fault:
+        node.wrong(str(fault), "write `off`, or `{factor: 10, floor: 1000}`")
+        return None
 
 
 def _contact(node: Node) -> Contact:

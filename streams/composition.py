@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -29,7 +29,9 @@ from streams import topics
 from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
 from streams.errors import Unreachable, WrongUse
+from streams.folders import check_folder
 from streams.kafka.tail import topic_id
+from streams.pauses import FollowedOrders
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
 from streams.settings import Settings
@@ -206,7 +208,10 @@ def stage(name: str, platform: Platform) -> Iterator[Stage]:
 def _intake(platform: Platform) -> Iterator[Stage]:
     deployment, settings = platform.deployment, platform.settings
     by_topic = {contract.topic: contract for contract in deployment.contracts.values()}
-    with open_register(settings, deployment.default_area) as register:
+    with (
+        open_register(settings, deployment.default_area) as register,
+        closing(FollowedOrders(platform.bootstrap, platform.codec)) as orders,
+    ):
         context = IntakeContext(
             codec=platform.codec,
             registry=platform.registry,
@@ -215,12 +220,13 @@ def _intake(platform: Platform) -> Iterator[Stage]:
             core_partitions=settings.core_partitions,
             source_partitions=settings.event_partitions,
             wall=wall_ms,
+            orders=orders,
         )
 
         def task(topic: str, partition: int) -> Task:
             return IntakeTask(by_topic[topic], partition, context)
 
-        yield Stage("intake", tuple(sorted(by_topic)), task)
+        yield Stage("intake", tuple(sorted(by_topic)), task, lambda topic: orders.holding(by_topic[topic].feed))
 
 
 @contextmanager
@@ -270,6 +276,7 @@ def _stores(platform: Platform, stage: str, state_format: int) -> Callable[[str,
         return lambda _topic, _partition: MemoryStore()
     settings = platform.settings
     folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
+    check_folder(folder, "HEADWATER_STATE")
     return StateFolders(folder, lambda topic: topic_id(platform.bootstrap, topic), state_format).open
 
 
@@ -307,7 +314,10 @@ def _plan(platform: Platform) -> Iterator[Stage]:
 def _deliver(platform: Platform) -> Iterator[Stage]:
     with case_store(platform.settings) as store:
         yield Stage(
-            "deliver", (topics.OFFERS,), lambda _topic, _partition: DeliverTask(platform.codec, store), store.counts
+            "deliver",
+            (topics.OFFERS,),
+            lambda _topic, _partition: DeliverTask(platform.codec, store),
+            counts=store.counts,
         )
 
 

@@ -1,6 +1,7 @@
-"""Every topic of the platform: name, key, partitions, retention, cleanup; created and checked at start.
+"""Every topic of the platform: name, key, partitions, retention, cleanup.
 
-`headwater topics` prints this table. Agencies' topics follow from the deployment's contracts.
+`headwater topics` prints this table. Agencies' topics follow from the deployment's contracts. They are
+created when they are missing, and checked, before anything starts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.contract import Contract
+from streams import cluster
+from streams.cluster import Found
 from streams.errors import UserError
+from streams.kafka import versions
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import require_reachable
 from streams.settings import Settings
@@ -37,6 +41,9 @@ LARGEST_SENT = {"max.message.bytes": "4194304"}
 
 LARGEST_KEPT = {"max.message.bytes": "16777216"}
 """Room for any such record and the headers that say what was wrong with it."""
+
+WHATEVER_SIZE = {"retention.bytes": "-1"}
+"""Said aloud: a cluster whose default is a size would let go of records before their time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,9 @@ def _of_contract(contract: Contract, settings: Settings) -> tuple[Topic, Topic]:
     return (
         Topic(
             contract.topic, settings.event_partitions, "the agency's own",
-            f"life events as {contract.agency} sends them", {**_kept(7), **LARGEST_SENT},
+            # By the broker's clock: how long records are kept, and how many a day brings, is not the sender's to say.
+            f"life events as {contract.agency} sends them",
+            {**_kept(7), **LARGEST_SENT, "message.timestamp.type": "LogAppendTime"},
         ),
         Topic(
             dead_letters(contract.topic, "intake"), 1, "as received",
@@ -107,7 +116,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
     """The platform's own topics, the same in every deployment."""
     partitions = settings.core_partitions
     compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS), **LARGEST_KEPT}
-    for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **LARGEST_KEPT}
+    for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **WHATEVER_SIZE, **LARGEST_KEPT}
     return (
         Topic(
             LIFE_EVENTS,
@@ -117,7 +126,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
             compacted,
         ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
-        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections, read whole by every stage", compacted),
+        Topic(CONTROLS, 1, "person|kind", "opt-outs and objections; what is paused; read whole", compacted),
         Topic(
             HOUSEHOLD_EVENTS,
             partitions,
@@ -147,7 +156,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
 
 
 def _kept(days: int) -> dict[str, str]:
-    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **LARGEST_KEPT}
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **WHATEVER_SIZE, **LARGEST_KEPT}
 
 
 def ensure(bootstrap: str, topics: Iterable[Topic], settings: Settings) -> None:
@@ -155,36 +164,67 @@ def ensure(bootstrap: str, topics: Iterable[Topic], settings: Settings) -> None:
 
     Raises:
         Unreachable: the broker does not answer.
-        UserError: a topic exists with another number of partitions, or may not be created.
+        UserError: a broker is too old, a topic is not as it must be or may not be created; every fault is named.
     """
     require_reachable(bootstrap)
-    wanted = list(topics)
+    wanted = {topic.name: topic for topic in topics}
     admin = AdminClient(client_config(bootstrap))
-    present = admin.list_topics(timeout=10).topics
-    _check_partitions(wanted, {name: len(found.partitions) for name, found in present.items()})
-    missing = [topic for topic in wanted if topic.name not in present]
+    _refuse_old(admin, bootstrap)
+    present = cluster.look(admin, bootstrap, wanted)
+    _refuse_faults(bootstrap, wanted, present, settings.replication)
+    missing = [topic for name, topic in wanted.items() if name not in present]
     if missing:
         _create(admin, missing, settings.replication)
+        # What the cluster's defaults make of them is known only now.
+        made = cluster.look(admin, bootstrap, (topic.name for topic in missing))
+        _refuse_faults(bootstrap, wanted, made, settings.replication)
 
 
-def _check_partitions(wanted: Iterable[Topic], present: dict[str, int]) -> None:
-    for topic in wanted:
-        found = present.get(topic.name, topic.partitions)
-        if found != topic.partitions:
-            raise UserError(
-                f"topic {topic.name} has {found} partitions, this deployment expects {topic.partitions}",
-                "set HEADWATER_EVENT_PARTITIONS and HEADWATER_CORE_PARTITIONS to what is there, or use another cluster",
-            )
+def _refuse_old(admin: AdminClient, bootstrap: str) -> None:
+    old = too_old(admin)
+    if old:
+        raise UserError(
+            f"Kafka at {bootstrap} is older than {versions.OLDEST}: {', '.join(old)}",
+            f"upgrade these brokers to Kafka {versions.OLDEST} or newer",
+        )
+
+
+def too_old(admin: AdminClient) -> list[str]:
+    """Brokers of the cluster (`host:port`) that are older than Headwater needs."""
+    return versions.too_old(
+        (str(broker.host), broker.port) for broker in admin.list_topics(timeout=10).brokers.values()
+    )
+
+
+def _refuse_faults(bootstrap: str, wanted: dict[str, Topic], found: dict[str, Found], replication: int) -> None:
+    faults = [
+        (name, difference)
+        for name, one in found.items()
+        for difference in cluster.differences(wanted[name], one, replication)
+        if difference.is_fault
+    ]
+    if faults:
+        told = "".join(f"\n  {name} {difference.what}" for name, difference in sorted(faults, key=lambda one: one[0]))
+        remedies = dict.fromkeys(difference.remedy for _name, difference in faults)
+        raise UserError(
+            f"the topics at {bootstrap} are not as they must be:{told}",
+            "; ".join([*remedies, "`headwater topics --live` lists everything that differs"]),
+        )
 
 
 def _create(admin: AdminClient, topics: list[Topic], replication: int) -> None:
     asked = admin.create_topics([NewTopic(t.name, t.partitions, replication, config=t.config) for t in topics])
+    refused: dict[str, str] = {}
     for name, outcome in asked.items():
         try:
             outcome.result(timeout=60)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise UserError(
-                    f"topic {name} cannot be created: {error.args[0].str()}",
-                    "create it by hand as `headwater topics` prints it, or grant the right to create topics",
-                ) from None
+                refused[name] = error.args[0].str()
+    if refused:
+        told = "".join(f"\n  {name}: {why}" for name, why in sorted(refused.items()))
+        raise UserError(
+            f"topics are missing and cannot be created:{told}",
+            "create them as `headwater topics` prints them, or grant the right to create topics; "
+            "HEADWATER_REPLICATION must not exceed the number of brokers",
+        )

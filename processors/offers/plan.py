@@ -15,6 +15,11 @@ A worker's action happens where it stands on the log, at the clock's last positi
 still in the version the worker saw; if not, it is refused, and the newer version tells them why. So does
 a person's word whose time has come.
 
+While a rule or a team is paused, its situations end their hold without consequence and wait; from the
+resumption's place on the log on they are due again, in order of their due times. A pause holds back new
+offers, nothing else: what is withdrawn meanwhile is withdrawn, words of people are heeded, and a situation
+may still take the place of one that is in an offer.
+
 Nothing else happens between marks, so the result does not depend on how inputs are cut into chunks; and as
 correlate puts its mark after all that belongs together, what is not late does not depend on how its
 partitions interleave either.
@@ -69,10 +74,11 @@ from processors.offers.state import (
     ripening,
     withdrawal,
 )
+from processors.pauses import Pause
 
 __all__ = ["PartitionState", "PlanInput", "advance"]
 
-PlanInput = Situation | SituationMark | Control | ContactPolicy | OfferAction
+PlanInput = Situation | SituationMark | Control | ContactPolicy | OfferAction | Pause
 
 
 def advance(
@@ -103,6 +109,8 @@ def advance(
             plan.control(item)
         elif isinstance(item, OfferAction):
             plan.act(item)
+        elif isinstance(item, Pause):
+            state.heed_pause(item)
         elif item.kind is SituationKind.MATCHED:
             plan.match(item)
         else:
@@ -256,8 +264,10 @@ class _Plan:
                 self._take_place(area, standing, successor, at)
             else:
                 self._leave(area, standing, Reason.RETRACTED, at)
-        elif standing.status is Status.HELD and taken_back <= standing.known_at:
+        elif standing.status in {Status.HELD, Status.WAITING} and taken_back <= standing.known_at:
             self._settle(area, standing, at, Status.DROPPED)
+        elif standing.status is Status.WAITING:
+            self._retract(area, standing, max(standing.due, taken_back + 1), at)
         elif standing.status is Status.HELD and taken_back < standing.due:
             standing.status = Status.RETRACTED
         elif standing.status is Status.HELD:  # at one instant with the end of its hold: that comes first
@@ -268,11 +278,15 @@ class _Plan:
         if situation is None:
             return
         if standing.status is Status.RETRACTED:
-            if not is_followed(area, standing, standing.due):
-                self._suppress(situation, Reason.RETRACTED, at)
-            self._settle(area, standing, at)
+            self._retract(area, standing, standing.due, at)
         elif standing.status is Status.HELD:
             self._place(area, standing, situation, at)
+
+    def _retract(self, area: AreaState, standing: Standing, before: int, at: int) -> None:
+        """Ends a situation that no longer holds; one that another followed before then leaves no record."""
+        if standing.situation is not None and not is_followed(area, standing, before):
+            self._suppress(standing.situation, Reason.RETRACTED, at)
+        self._settle(area, standing, at)
 
     def _place(self, area: AreaState, standing: Standing, situation: Situation, at: int) -> None:
         """Finds the offer a ripe situation belongs to, or why there is none."""
@@ -282,6 +296,9 @@ class _Plan:
             reason = Reason.OPTED_OUT
         elif replaced is not None:
             return self._take_place(area, replaced, standing, at)
+        elif self._state.is_paused(situation):
+            standing.status = Status.WAITING
+            return None
         elif household.offer is not None:
             return self._join(area, household.offer, standing, at)
         elif household.ended_at is not None and at < household.ended_at + self._policy.cool_down_ms:

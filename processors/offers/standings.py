@@ -64,7 +64,7 @@ def _is_taken_back(standing: Standing, at: int) -> bool:
 
 def _can_take_place(area: AreaState, new: Standing, old: Standing, at: int) -> bool:
     return (
-        new.status is Status.HELD
+        new.status in {Status.HELD, Status.WAITING}
         and new.household == old.household
         and new.known_at <= at
         and not _is_taken_back(new, at)

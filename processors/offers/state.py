@@ -8,6 +8,7 @@ as plain JSON values (equal snapshots: equal states). Decides nothing.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
 from heapq import heapify, heappush
@@ -17,6 +18,7 @@ from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
 from processors.offers.model import OfferState, Situation, SituationKind, Urgency
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause, PauseKind
 
 
 class Due(IntEnum):
@@ -34,11 +36,13 @@ class Status(StrEnum):
     """Where a situation stands.
 
     `retracted`: withdrawn in its hold, whose end decides whether that leaves a record.
+    `waiting`: the hold is over, but its rule or its lead team is paused.
     `dropped`: withdrawn before it was known, so it never stood. `settled`: its fate is told.
     """
 
     HELD = "held"
     RETRACTED = "retracted"
+    WAITING = "waiting"
     JOINED = "joined"
     SETTLED = "settled"
     DROPPED = "dropped"
@@ -146,6 +150,7 @@ class PartitionState:
         policy: contact limits in force, as last heard on the log; None until then.
         controls: person -> their newest word that has taken effect, in whichever area they live.
         members: household -> those whose newest word names it (an index of the above).
+        paused: what is held now: rules, and teams whose situations are.
         agenda: heap of what is to come; entries overtaken by events are skipped when due.
         ignored: counts of inputs without effect: `repeated`, `unknown` (withdrawal of no known match),
             `refused` (an action on another than the present version of a live offer).
@@ -158,6 +163,7 @@ class PartitionState:
     policy: ContactPolicy | None = None
     controls: dict[str, Control] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
+    paused: set[tuple[PauseKind, str]] = field(default_factory=set)
     agenda: list[Entry] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -171,12 +177,33 @@ class PartitionState:
     @property
     def held(self) -> int:
         """How many situations wait for the end of their hold."""
-        return sum(
-            each.status is Status.HELD
-            for area in self.areas.values()
-            for generations in area.standings.values()
-            for each in generations
-        )
+        return sum(each.status is Status.HELD for _, each in self._standings())
+
+    @property
+    def waiting(self) -> int:
+        """How many are ripe, but their rule or team is paused."""
+        return sum(each.status is Status.WAITING for _, each in self._standings())
+
+    def is_paused(self, situation: Situation) -> bool:
+        """Whether the situation's rule, or the team in the lead, is paused."""
+        rule, lead = (PauseKind.RULE, situation.rule), (PauseKind.RECIPIENT, situation.lead)
+        return bool(self.paused) and (rule in self.paused or lead in self.paused)
+
+    def heed_pause(self, pause: Pause) -> None:
+        """Holds a rule or a team from here on, or puts what waited for it back on the agenda."""
+        if pause.is_paused:
+            self.paused.add(pause.target)
+            return
+        self.paused.discard(pause.target)
+        for area, each in self._standings():
+            if each.status is Status.WAITING and each.situation is not None and not self.is_paused(each.situation):
+                each.status = Status.HELD
+                self.schedule(ripening(each, area.name))
+
+    def _standings(self) -> Iterator[tuple[AreaState, Standing]]:
+        for area in self.areas.values():
+            for generations in area.standings.values():
+                yield from ((area, each) for each in generations)
 
     @property
     def size(self) -> int:
@@ -207,6 +234,7 @@ class PartitionState:
             "reached": self.reached,
             "ignored": dict(sorted(self.ignored.items())),
             "policy": self.policy and asdict(self.policy),
+            "paused": sorted([kind.value, name] for kind, name in self.paused),
             "controls": [asdict(control) for _, control in sorted(self.controls.items())],
             "areas": {name: _area_out(area) for name, area in sorted(self.areas.items())},
             "controls_to_come": [list(entry) for entry in sorted(set(self.agenda)) if entry[1] == Due.CONTROL],
@@ -222,6 +250,7 @@ class PartitionState:
             ignored=Counter(snapshot["ignored"]),
             areas={name: _area_in(name, area) for name, area in snapshot["areas"].items()},
         )
+        state.paused = {(PauseKind(kind), name) for kind, name in snapshot["paused"]}
         state.policy = snapshot["policy"] and ContactPolicy(**snapshot["policy"])
         for item in snapshot["controls"]:
             state.heed(Control(**(item | {"kind": ControlKind(item["kind"])})))
@@ -265,7 +294,7 @@ def _to_come(standing: Standing, area: str) -> list[Entry]:
     entries = []
     if standing.status in {Status.HELD, Status.RETRACTED}:
         entries.append(ripening(standing, area))
-    if standing.status in {Status.HELD, Status.JOINED} and standing.withdrawn_at is not None:
+    if standing.status in {Status.HELD, Status.WAITING, Status.JOINED} and standing.withdrawn_at is not None:
         entries.append(withdrawal(standing, standing.withdrawn_at, area))
     if standing.forget_at is not None:
         entries.append(forgetting(standing, standing.forget_at, area))

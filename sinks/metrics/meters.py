@@ -23,7 +23,7 @@ RESULTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("processed", "withheld", "rejected", "heartbeat"),
     "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "unread"),
     "households": ("applied", "duplicate", "conflicting", "mark", "unread"),
-    "plan": ("situation", "mark", "control", "policy", "action", "unread"),
+    "plan": ("situation", "mark", "control", "policy", "action", "pause", "unread"),
     "deliver": ("written", "unchanged", "unread"),
     "relay": ("sent",),
     "aggregate": ("read",),
@@ -90,13 +90,8 @@ class Meters:
         """Names the processes a supervisor keeps running."""
         for name in names:
             self.restarts.labels(name)
-
-    def restarts_counted(self) -> dict[str, int]:
-        """How often each process was started anew."""
-        (family,) = self.restarts.collect()
-        return {
-            sample.labels["stage"]: int(sample.value) for sample in family.samples if sample.name.endswith("_total")
-        }
+            self.restart_pause.labels(name)
+            self.failing_since.labels(name)
 
     def show_offers(self, by_state: Mapping[OfferState, int], by_reason: Mapping[Reason, int]) -> None:
         """Sets how many offers and suppressed situations there are; what is not named is none."""
@@ -130,6 +125,20 @@ class Meters:
         self.restarts = self._add(
             Counter, "stage_restarts_total", "How often a process was started anew.", "stage", of=(SUPERVISOR,)
         )
+        self.restart_pause = self._add(
+            Gauge,
+            "stage_restart_pause_seconds",
+            "Wait before the next start of a process that ended; 0 when it runs steadily.",
+            "stage",
+            of=(SUPERVISOR,),
+        )
+        self.failing_since = self._add(
+            Gauge,
+            "stage_failing_since_timestamp_seconds",
+            "Since when a process has not run steadily; 0 when it does.",
+            "stage",
+            of=(SUPERVISOR,),
+        )
         self.build = self._add(Gauge, "build_info", "Always 1; what runs.", "version python", of=EVERY)
 
     def _define_time(self) -> None:
@@ -146,6 +155,10 @@ class Meters:
         self.clock = self._add(
             Gauge, "clock_timestamp_seconds", "The stage's clock; 0: not begun.", "stage", of=CLOCKED
         )
+        self.feed_held = self._add(
+            Gauge, "feed_held_since_timestamp_seconds", "When a feed was held; absent unless it is.", "feed topic by",
+            of=("intake",),
+        )  # fmt: skip
         self.event_to_offer = self._add(
             Histogram, "event_to_offer_seconds", "From an offer's newest event being recorded to its opening.",
             of=("deliver",), buckets=OFFER_BUCKETS,
@@ -155,6 +168,9 @@ class Meters:
         self.subjects = self._add(Gauge, "subjects", "Persons or households whose timeline is held.", of=DECIDING)
         self.situations_held = self._add(
             Gauge, "situations_held", "Situations waiting for the end of their hold.", of=("plan",)
+        )
+        self.situations_paused = self._add(
+            Gauge, "situations_paused", "Ripe situations whose rule or team is paused.", of=("plan",)
         )
         self.offers = self._add(Gauge, "offers", "Offers in the case database.", "state", of=("deliver",))
         self.suppressed = self._add(

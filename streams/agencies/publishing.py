@@ -16,6 +16,7 @@ from schemas.contract import Contract
 from schemas.outcomes import Heartbeat
 from schemas.publishing import publish_heartbeat, publish_record
 from schemas.registry import Registry
+from streams.agencies.batches import HEADER
 from streams.errors import Unreachable
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import Headers
@@ -45,12 +46,20 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
 
 
 class Publisher:
-    """Sends lines of feeds; `flush` waits for Kafka's word on all of them."""
+    """Sends lines of feeds; `flush` waits for Kafka's word on all of them.
 
-    def __init__(self, bootstrap: str, registry: Registry, partitions: int) -> None:
+    Args:
+        bootstrap: Kafka's address.
+        registry: gives schema ids.
+        partitions: of each agency topic.
+        batch: stands with every record as the file it came in; None: nothing does.
+    """
+
+    def __init__(self, bootstrap: str, registry: Registry, partitions: int, batch: str | None = None) -> None:
         self._bootstrap = bootstrap
         self._registry = registry
         self._partitions = partitions
+        self._stamp = [] if batch is None else [(HEADER, batch.encode())]
         self._failure: KafkaError | None = None
         self._producer = Producer({**producer_config(bootstrap), "linger.ms": 20})
 
@@ -68,7 +77,7 @@ class Publisher:
             else:
                 key, value, headers = publish_record(contract, self._registry, line)
                 partition = partition_of(key.decode(errors="replace"), self._partitions)
-                self.send(contract.topic, partition, key, value, headers)
+                self.send(contract.topic, partition, key, value, [*headers, *self._stamp])
                 published.records += 1
             on_line()
         return published

@@ -65,8 +65,8 @@ class TrackingPublisher(Publisher):
     fails, `flush` raises and nobody reads the landings.
     """
 
-    def __init__(self, bootstrap: str, registry: Registry, partitions: int) -> None:
-        super().__init__(bootstrap, registry, partitions)
+    def __init__(self, bootstrap: str, registry: Registry, partitions: int, batch: str | None = None) -> None:
+        super().__init__(bootstrap, registry, partitions, batch)
         self.landings = Landings()
         self.place = HEARTBEAT
         self._sent: defaultdict[int, deque[Place]] = defaultdict(deque)

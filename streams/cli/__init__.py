@@ -13,9 +13,11 @@ import typer
 from confluent_kafka import KafkaException
 
 from streams.cli import access, aggregates, broker, contracts, dlq, history, identity, person, rules
+from streams.cli.annul import annul
 from streams.cli.backtest import backtest_command
 from streams.cli.demo import demo
 from streams.cli.offers import offers
+from streams.cli.pause import pause, resume
 from streams.cli.publish import publish
 from streams.cli.receipts import receipts
 from streams.cli.settings import settings_command
@@ -54,6 +56,9 @@ app.command()(topics)
 app.command()(publish)
 app.command()(receipts)
 app.add_typer(dlq.app, name="dlq")
+app.command()(annul)
+app.command()(pause)
+app.command()(resume)
 app.command()(offers)
 app.add_typer(person.app, name="person")
 app.add_typer(identity.app, name="identity")

@@ -17,6 +17,7 @@ from schemas.files import Entry, read_entries
 from schemas.outcomes import Heartbeat, Rejection, RejectionReason
 from schemas.reading import MOST_BYTES, TOO_LARGE
 from streams import topics
+from streams.agencies.batches import new_batch
 from streams.agencies.receipts import Awaited
 from streams.agencies.sending import HEARTBEAT, Place, TrackingPublisher
 from streams.cli import outcome
@@ -77,14 +78,15 @@ def publish(  # noqa: PLR0913, PLR0917  # one parameter per option
     beat = Heartbeat(_moment(up_to, platform)) if heartbeat else None
     _ensure(platform, chosen)
     listening = outcome.Listening(platform, chosen)
-    publisher = TrackingPublisher(platform.bootstrap, platform.registry, platform.settings.event_partitions)
+    batch = new_batch()
+    publisher = TrackingPublisher(platform.bootstrap, platform.registry, platform.settings.event_partitions, batch)
     unfit = _send(publisher, chosen, files, beat)
     sent = publisher.landings.records
     if not as_json:
-        _show_sent(chosen, sent, unfit)
+        _show_sent(chosen, sent, unfit, batch)
     awaited = None if no_wait else listening.wait(publisher.landings, timeout_s)
     if as_json:
-        typer.echo(json.dumps(_as_data(chosen, sent, unfit, awaited), ensure_ascii=False))
+        typer.echo(json.dumps(_as_data(chosen, sent, unfit, awaited) | {"batch": batch}, ensure_ascii=False))
     elif awaited is not None:
         outcome.show(awaited)
     if awaited is not None:
@@ -192,11 +194,11 @@ def _entries(files: list[Path], contract: Contract) -> Iterator[tuple[Place, Ent
             yield Place(str(file), entry.place), entry
 
 
-def _show_sent(contract: Contract, sent: int, unfit: list[Unfit]) -> None:
+def _show_sent(contract: Contract, sent: int, unfit: list[Unfit], batch: str) -> None:
     for one in unfit:
         typer.echo(f"{one.place}: {one.rejection.reason}: {one.rejection.detail}", err=True)
     besides = f", {len(unfit):,} unfit and not sent" if unfit else ""
-    typer.echo(f"{sent:,} published to {contract.topic}{besides}")
+    typer.echo(f"{sent:,} published to {contract.topic}{besides}" + (f"; batch {batch}" if sent else ""))
 
 
 def _as_data(contract: Contract, sent: int, unfit: list[Unfit], awaited: Awaited | None) -> dict[str, Any]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import ConfigResource
-from confluent_kafka.admin._resource import ResourceType
 
+from streams import cluster
 from streams.cli.printing import out, table
+from streams.cluster import Found
 from streams.composition import Platform
-from streams.errors import Unreachable
 from streams.kafka.clients import client_config
 from streams.kafka.transactions import require_reachable
+from streams.kafka.versions import OLDEST
 from streams.settings import load
-from streams.topics import DAY_MS, Topic
+from streams.topics import DAY_MS, Topic, too_old
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Live = Annotated[bool, typer.Option("--live", help="Compare with the cluster; ends with 1 when something differs.")]
@@ -30,13 +29,16 @@ def topics(live: Live = False, as_json: AsJson = False) -> None:
     Example: headwater topics --live
     """
     platform = Platform(load())
-    found = compared(platform.bootstrap, platform.topics) if live else None
+    found = compared(platform.bootstrap, platform.topics, platform.settings.replication) if live else None
     rows = [_row(topic, None if found is None else found[topic.name]) for topic in platform.topics]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
     else:
         _print(rows)
-    if found is not None and any(found.values()):
+    old = too_old(AdminClient(client_config(platform.bootstrap))) if live else []
+    if old:
+        typer.echo(f"older than Kafka {OLDEST}, nothing starts on them: {', '.join(old)}", err=True)
+    if old or (found is not None and any(found.values())):
         raise typer.Exit(1)
 
 
@@ -68,16 +70,22 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def kept(retention_ms: int | None) -> str:
     """How long records are kept, in words.
 
+    >>> kept(-1)
+    'for ever'
     >>> kept(7 * 86_400_000)
     '7 days'
     >>> kept(None)
     'newest by key'
     """
+    if retention_ms == -1:
+        return "for ever"
     return "newest by key" if retention_ms is None else f"{retention_ms / DAY_MS:g} days"
 
 
-def compared(bootstrap: str, planned: Iterable[Topic]) -> dict[str, list[str]]:
+def compared(bootstrap: str, planned: Iterable[Topic], replication: int) -> dict[str, list[str]]:
     """What differs on the cluster, by topic, in words; nothing where a topic is as planned.
+
+    What no stage starts on is said as it is said then; what an operator may choose is said to be tolerated.
 
     Raises:
         Unreachable: the broker does not answer, or does not tell.
@@ -85,38 +93,14 @@ def compared(bootstrap: str, planned: Iterable[Topic]) -> dict[str, list[str]]:
     require_reachable(bootstrap)
     planned = list(planned)
     admin = AdminClient(client_config(bootstrap))
-    present = {name: len(found.partitions) for name, found in admin.list_topics(timeout=10).topics.items()}
-    configs = _configs(admin, bootstrap, [topic.name for topic in planned if topic.name in present])
-    return {topic.name: differences(topic, present.get(topic.name), configs.get(topic.name, {})) for topic in planned}
+    present = cluster.look(admin, bootstrap, (topic.name for topic in planned))
+    return {topic.name: _told(topic, present.get(topic.name), replication) for topic in planned}
 
 
-def differences(topic: Topic, partitions: int | None, config: Mapping[str, str]) -> list[str]:
-    """How a topic on the cluster differs from its plan.
-
-    Args:
-        topic: as planned.
-        partitions: as found; None: there is no such topic.
-        config: settings as found.
-    """
-    if partitions is None:
+def _told(topic: Topic, found: Found | None, replication: int) -> list[str]:
+    if found is None:
         return ["missing"]
-    found = [] if partitions == topic.partitions else [f"{partitions} partitions, planned {topic.partitions}"]
-    return found + [
-        f"{name} is {config.get(name, 'unset')}, planned {wanted}"
-        for name, wanted in sorted(topic.config.items())
-        if config.get(name) != wanted
+    return [
+        each.what if each.is_fault else f"{each.what} (tolerated)"
+        for each in cluster.differences(topic, found, replication)
     ]
-
-
-def _configs(admin: AdminClient, bootstrap: str, names: list[str]) -> dict[str, dict[str, str]]:
-    asked = admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in names]) if names else {}
-    try:
-        return {
-            resource.name: {name: str(entry.value) for name, entry in answer.result(timeout=30).items()}
-            for resource, answer in asked.items()
-        }
-    except KafkaException as error:
-        raise Unreachable(
-            f"Kafka at {bootstrap} does not tell the settings of its topics: {error.args[0].str()}",
-            "grant the right to describe them",
-        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
+import threading
 from typing import Annotated
 
 import typer
@@ -13,18 +13,20 @@ from streams import composition, topics
 from streams.composition import Platform
 from streams.errors import WrongUse
 from streams.observing.supervision import supervised
-from streams.processes import STAGES
+from streams.processes import STAGES, with_workers
 from streams.settings import load
 from streams.stages.supervisor import Supervisor
 
 
 def up(
     stages: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(STAGES)}; none named: all.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Workers of each stage; services run once.")] = 1,
 ) -> None:
     """Runs stages until SIGTERM or Ctrl-C; a stage that ends is started anew.
 
-    Example: headwater up intake correlate
+    Example: headwater up intake correlate --workers 2
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     named = stages or list(STAGES)
     unknown = [stage for stage in named if stage not in STAGES]
     if unknown:
@@ -35,22 +37,24 @@ def up(
     _ = platform.rules
     with composition.case_store(settings):
         pass
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with supervised(settings, named) as seen:
+    processes = with_workers(named, workers, settings.worker)
+    # From here on a signal must not come between starting a process and knowing of it.
+    is_over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: is_over.set())
+    with supervised(settings, processes) as seen:
         supervisor = Supervisor(
-            named,
+            processes,
             {"HEADWATER_KAFKA": platform.bootstrap},
             settings.data / "logs",
             seen.environments,
-            seen.count_restart,
+            seen.note,
         )
-        typer.echo(f"{', '.join(named)} run against {platform.bootstrap}; logs in {settings.data / 'logs'}")
+        typer.echo(f"{', '.join(processes)} run against {platform.bootstrap}; logs in {settings.data / 'logs'}")
         if seen.address:
             typer.echo(f"operator's page: {seen.address}")
         try:
-            while True:
+            while not is_over.wait(0.1):
                 supervisor.watch(typer.echo)
-                time.sleep(0.1)
         except KeyboardInterrupt:
             pass
         finally:

@@ -122,9 +122,7 @@ class Demo:
             with supervised(settings, STAGES) as seen:
                 self.operations = seen.address
                 environment = _environment(settings, platform.bootstrap)
-                supervisor = Supervisor(
-                    STAGES, environment, settings.data / "logs", seen.environments, seen.count_restart
-                )
+                supervisor = Supervisor(STAGES, environment, settings.data / "logs", seen.environments, seen.note)
                 try:
                     yield platform, supervisor
                 finally:

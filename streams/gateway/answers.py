@@ -41,6 +41,10 @@ class EventsAnswer(_Answer):
 
     accepted: list[AcceptedEvent]
     rejected: list[RejectedEvent]
+    batch: str = Field(
+        description="Names all events of this request; tell it to the operators if they were sent by mistake.",
+        examples=["20260302T120000-5f0c9a1e"],
+    )
 
 
 class HeartbeatRequest(_Answer):

@@ -9,6 +9,7 @@ from schemas.contract import Contract
 from schemas.outcomes import Rejection, RejectionReason
 from schemas.publishing import publish_heartbeat, publish_json
 from schemas.registry import Registry
+from streams.agencies.batches import HEADER, new_batch
 from streams.gateway.answers import AcceptedEvent, EventsAnswer, RejectedEvent
 from streams.gateway.envelopes import LONGEST_ID, EnvelopeFault, Item, Refused
 from streams.gateway.places import place_in
@@ -26,8 +27,10 @@ class Batch:
         records: to send, in order.
         of: position in the request, contract and event id of each.
         refused: those not taken, by position.
+        id: stands with every record.
     """
 
+    id: str
     records: list[Outgoing] = field(default_factory=list)
     of: list[tuple[int, Contract, str]] = field(default_factory=list)
     refused: list[tuple[int, Refused]] = field(default_factory=list)
@@ -55,7 +58,7 @@ class Batch:
             AcceptedEvent(index=index, id=id_, receipt=str(place_in(contract, one.partition, one.offset)))
             for (index, contract, id_), one in zip(self.of, landed, strict=True)
         ]
-        return EventsAnswer(accepted=accepted, rejected=self._rejected())
+        return EventsAnswer(accepted=accepted, rejected=self._rejected(), batch=self.id)
 
     def _rejected(self) -> list[RejectedEvent]:
         return [
@@ -83,7 +86,7 @@ def batch_of(entries: Sequence[Item | Refused], registry: Registry, partitions: 
     Raises:
         RegistryUnreachable: a schema id cannot be had.
     """
-    batch = Batch()
+    batch = Batch(new_batch())
     for index, entry in enumerate(entries):
         if isinstance(entry, Refused):
             batch.refused.append((index, entry))
@@ -94,7 +97,9 @@ def batch_of(entries: Sequence[Item | Refused], registry: Registry, partitions: 
             continue
         key, value, headers = made
         partition = partition_of(key.decode(), partitions)
-        batch.records.append(Outgoing(entry.contract.topic, partition, key, value, headers))
+        batch.records.append(
+            Outgoing(entry.contract.topic, partition, key, value, [*headers, (HEADER, batch.id.encode())])
+        )
         batch.of.append((index, entry.contract, dict(headers)["ce_id"].decode()[:LONGEST_ID]))
     return batch
 

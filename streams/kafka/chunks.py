@@ -5,14 +5,16 @@ workload); handing over what one fetch returned as one message costs it once per
 decoded and nothing is committed here: records stay raw bytes, and the input position is committed
 by the stage's transaction together with its outputs (`streams.kafka.transactions`).
 
-Written against faust-streaming 0.15 and aiokafka 0.14; it relies on
+Written against faust-streaming 0.15.3 and aiokafka 0.14.0 (`streams.kafka.proved` refuses others); it relies on
 
 * `ThreadDelegateConsumer.getmany` being what Faust's fetcher iterates, and `_fetch_records` running
   in the consumer's thread;
 * a partition's `position` in aiokafka's subscription state advancing only when fetched records are
   handed over (transaction markers included) or on a seek;
 * `_read_offset` being what Faust compares a message with before it hands it over, None passing all;
-* `_isolation_level` and `_partition_assignment_strategy` being read when aiokafka's consumer starts.
+* `_isolation_level` and `_partition_assignment_strategy` being read when aiokafka's consumer starts;
+* Faust committing by `_commit` alone, which does nothing here;
+* a member with a `group_instance_id` not leaving its group when it ends, so that a restart moves no partition.
 
 `tests/integration/test_transport.py` fails loudly when an upgrade breaks one of them.
 """

@@ -162,6 +162,24 @@ def read_on(bootstrap: str, starts: Mapping[Source, int]) -> Iterator[Message]:
             unread -= tail.ended
 
 
+def first_at(bootstrap: str, starts: Mapping[Source, int]) -> int | None:
+    """When the oldest record at or after these offsets was written, ms; None when there is none.
+
+    Raises:
+        Unreachable: the broker stopped answering.
+    """
+    unread, found = set(starts), list[int]()
+    quiet_since = time.monotonic()
+    with Tail(bootstrap, starts) as tail:
+        while unread - tail.ended and time.monotonic() - quiet_since < STALLED_S:
+            for message in tail.poll(0.05):
+                source, _ = place_of(message)
+                if source in unread:
+                    unread.discard(source)
+                    found.append(message.timestamp()[1])
+    return min(found, default=None)
+
+
 def place_of(message: Message) -> tuple[Source, int]:
     """Partition and offset of a record that was read."""
     return (str(message.topic()), message.partition() or 0), message.offset() or 0

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from streams.instants import rfc3339
 from streams.observing.processes import Seen
+from streams.observing.standing import Standing
+from streams.processes import stage_of
 
 DAY_S = 86_400
 MEANING: Mapping[str, tuple[str, str]] = {
@@ -64,27 +68,27 @@ class Overview:
     suppressed: Mapping[str, int]
 
 
-def overview(seen: Sequence[Seen], restarts: Mapping[str, int]) -> Overview:
+def overview(seen: Sequence[Seen], standings: Mapping[str, Standing]) -> Overview:
     """Puts together what the processes said.
 
     Args:
         seen: every process that should run.
-        restarts: how often each was started anew.
+        standings: how each of them stands with its supervisor; one that is not named never ended.
     """
-    by_name = {each.process: each for each in seen}
-    nobody = Seen("nobody")
-    correlate, deliver = by_name.get("correlate", nobody), by_name.get("deliver", nobody)
-    feeds = tuple(_feeds(correlate)) if correlate.is_ready else ()
+    lines = tuple(_process(each, standings.get(each.process, Standing())) for each in seen)
+    feeds = tuple(_feeds([each for each in seen if stage_of(each.process) == "correlate" and each.is_ready]))
     return Overview(
         attention=(
-            *(f"{each.process} {_trouble(each)}: {MEANING[each.process][1]}." for each in seen if not each.is_ready),
+            *(f"{line.name} {line.state}: {MEANING[stage_of(line.name)][1]}." for line in lines if not line.is_well),
+            *_held(_of_any(seen, "intake", "headwater_feed_held_since_timestamp_seconds", "feed")),
+            *_paused(sum(each.total("headwater_situations_paused") or 0 for each in seen)),
             *_silence([feed.name for feed in feeds if feed.is_silent]),
         ),
-        processes=tuple(_process(each, restarts.get(each.process, 0)) for each in seen),
+        processes=lines,
         feeds=feeds,
         dead_letters=_dead_letters(seen),
-        offers=_whole(deliver.by("headwater_offers", "state")),
-        suppressed=_whole(deliver.by("headwater_suppressed", "reason")),
+        offers=_whole(_of_any(seen, "deliver", "headwater_offers", "state")),
+        suppressed=_whole(_of_any(seen, "deliver", "headwater_suppressed", "reason")),
     )
 
 
@@ -99,34 +103,51 @@ def duration(seconds: float) -> str:
     return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
-def _process(seen: Seen, restarts: int) -> ProcessLine:
+def _process(seen: Seen, standing: Standing) -> ProcessLine:
     memory = seen.total("process_resident_memory_bytes")
+    is_well = seen.is_ready and not standing.is_looping
     return ProcessLine(
         name=seen.process,
-        does=MEANING[seen.process][0],
-        state="ready" if seen.is_ready else _trouble(seen),
-        is_well=seen.is_ready,
+        does=MEANING[stage_of(seen.process)][0],
+        state="ready" if is_well else _trouble(seen, standing),
+        is_well=is_well,
         waiting=_number(seen.total("headwater_lag_records")),
         dead_letters=_number(seen.total("headwater_dead_letters_total")),
-        restarts=restarts,
+        restarts=standing.restarts,
         memory="" if memory is None else f"{memory / 1e6:,.0f} MB",
     )
 
 
-def _trouble(seen: Seen) -> str:
+def _trouble(seen: Seen, standing: Standing) -> str:
+    if standing.is_looping:
+        since = datetime.fromtimestamp(standing.failing_since, UTC)
+        return (
+            f"ends again and again ({standing.ends_in_a_row} times since {since:%H:%M} UTC, code {standing.code}; "
+            "the end of its log says why)"
+        )
     if seen.readiness is None:
         return "does not answer"
-    said = seen.readiness.removeprefix(f"{seen.process} ")
+    said = seen.readiness.removeprefix(f"{stage_of(seen.process)} ")
     return f"is not ready ({said[:100]})"
 
 
-def _feeds(correlate: Seen) -> Iterable[FeedLine]:
-    behind = correlate.by("headwater_watermark_delay_seconds", "feed")
-    settles = correlate.by("headwater_feed_settles_seconds", "feed")
+def _feeds(workers: Sequence[Seen]) -> Iterable[FeedLine]:
+    behind = _of_any(workers, "correlate", "headwater_watermark_delay_seconds", "feed")
+    settles = _of_any(workers, "correlate", "headwater_feed_settles_seconds", "feed")
     for feed in sorted(settles):
         # An agency is asked for a heartbeat a day; a slow recorder may take longer over an event.
         is_silent = feed not in behind or behind[feed] > max(2 * DAY_S, settles[feed])
         yield FeedLine(feed, duration(behind[feed]) if feed in behind else "never heard", is_silent)
+
+
+def _of_any(seen: Iterable[Seen], stage: str, metric: str, label: str) -> dict[str, float]:
+    """Value by label; the largest where several workers tell."""
+    found: dict[str, float] = {}
+    for each in seen:
+        if stage_of(each.process) == stage:
+            for name, value in each.by(metric, label).items():
+                found[name] = max(value, found.get(name, value))
+    return found
 
 
 def _silence(feeds: Sequence[str]) -> Iterable[str]:
@@ -134,6 +155,22 @@ def _silence(feeds: Sequence[str]) -> Iterable[str]:
         yield (
             f"Not heard from in time: {', '.join(feeds)}. Conclusions from something not happening wait for them; "
             "ask the agencies."
+        )
+
+
+def _held(since: Mapping[str, float]) -> Iterable[str]:
+    for feed, at in sorted(since.items()):
+        yield (
+            f"{feed} has been held since {rfc3339(int(at * 1000))}: its records wait in Kafka, for 7 days at most. "
+            f"`headwater pause --list` says why, `headwater resume --feed {feed}` lets it go on."
+        )
+
+
+def _paused(situations: float) -> Iterable[str]:
+    if situations:
+        yield (
+            f"{situations:,.0f} situations become no offers because their rule or team is paused; "
+            "`headwater pause --list` says which."
         )
 
 

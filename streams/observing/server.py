@@ -10,8 +10,8 @@ from threading import Thread
 
 import structlog
 
+from streams.listening import listen
 from streams.logs import where
-from streams.services.http import listen
 
 log = structlog.get_logger()
 

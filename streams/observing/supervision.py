@@ -20,6 +20,7 @@ from streams.observing.ports import Place, places, reachable
 from streams.observing.process import metrics
 from streams.observing.processes import look
 from streams.observing.server import Answer, Asked, Routes, serving
+from streams.observing.standing import Standing
 from streams.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -37,15 +38,21 @@ class Supervision:
     Attributes:
         address: of the operator's page; empty when `HEADWATER_METRICS_PORT` is unset.
         environments: what each process is told about its own port.
+        standings: how each process stands, of those that ever ended.
     """
 
     address: str
     environments: Mapping[str, Mapping[str, str]]
     meters: Meters
+    standings: dict[str, Standing]
 
-    def count_restart(self, process: str) -> None:
-        """Notes that a process was started anew."""
-        self.meters.restarts.labels(process).inc()
+    def note(self, process: str, standing: Standing) -> None:
+        """Takes how a process stands now."""
+        before = self.standings.get(process, Standing())
+        self.standings[process] = standing
+        self.meters.restarts.labels(process).inc(standing.restarts - before.restarts)
+        self.meters.restart_pause.labels(process).set(standing.pause_s)
+        self.meters.failing_since.labels(process).set(standing.failing_since)
 
 
 @contextmanager
@@ -59,17 +66,18 @@ def supervised(settings: Settings, processes: Sequence[str]) -> Iterator[Supervi
     meters.expect_processes(processes)
     found = places(settings, processes)
     environments = {place.process: {"HEADWATER_METRICS_PORT": str(place.port)} for place in found}
+    standings: dict[str, Standing] = {}
     if settings.metrics_port is None:
-        yield Supervision("", environments, meters)
+        yield Supervision("", environments, meters, standings)
         return
     host = reachable(settings.bind)
-    with serving(settings.bind, settings.metrics_port, _routes(host, found, meters)) as port:
-        yield Supervision(f"http://{host}:{port}/", environments, meters)
+    with serving(settings.bind, settings.metrics_port, _routes(host, found, meters, standings)) as port:
+        yield Supervision(f"http://{host}:{port}/", environments, meters, standings)
 
 
-def _routes(host: str, found: tuple[Place, ...], meters: Meters) -> Routes:
+def _routes(host: str, found: tuple[Place, ...], meters: Meters, standings: Mapping[str, Standing]) -> Routes:
     def page(is_refreshing: bool) -> Answer:
-        return render(overview(look(host, found), meters.restarts_counted()), datetime.now(UTC), is_refreshing)
+        return render(overview(look(host, found), standings), datetime.now(UTC), is_refreshing)
 
     css = (FOLDER / "page.css").read_bytes()
     return {

@@ -9,12 +9,13 @@ from confluent_kafka import KafkaException
 
 from streams import logs, topics
 from streams.composition import Platform
+from streams.ending import Ending
 from streams.errors import Unreachable, UserError, WrongUse
 from streams.kafka.transactions import kafka_fault
 from streams.services import aggregate, board, gateway, relay
 from streams.settings import load
 
-RUNS: dict[str, Callable[[Platform], None]] = {
+RUNS: dict[str, Callable[[Platform, Ending], None]] = {
     "aggregate": aggregate.run,
     "relay": relay.run,
     "gateway": gateway.run,
@@ -22,7 +23,7 @@ RUNS: dict[str, Callable[[Platform], None]] = {
 }
 
 
-def main(name: str) -> int:
+def main(name: str, ending: Ending) -> int:
     """Runs a service until SIGTERM."""
     try:
         if name not in RUNS:
@@ -31,7 +32,7 @@ def main(name: str) -> int:
         logs.configure(settings.log_level)
         platform = Platform(settings)
         topics.ensure(platform.bootstrap, platform.topics, settings)
-        RUNS[name](platform)
+        RUNS[name](platform, ending)
     except UserError as error:
         sys.stderr.write(f"headwater {name}: {error.problem}\n  remedy: {error.remedy}\n")
         return error.exit_code
@@ -46,4 +47,6 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    ending = Ending(sys.argv[1])
+    ending.listen()
+    ending.leave(main(sys.argv[1], ending))

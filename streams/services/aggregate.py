@@ -10,7 +10,6 @@ Killed at any point: what was not committed is counted again from the log, what 
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from sinks.aggregates import AggregateFiles, AggregatesUnusable
 from sinks.metrics import Meters
 from streams import topics
 from streams.composition import Platform
+from streams.ending import Ending
 from streams.errors import Unreachable
 from streams.kafka.follower import Follower
 from streams.kafka.log import committed_positions, read_topic
@@ -62,7 +62,7 @@ MOST_WEEKS_BACK = 104
 """A platform that releases its first week looks no further back, whatever date a record bears."""
 
 
-def run(platform: Platform) -> None:
+def run(platform: Platform, ending: Ending) -> None:
     """Releases weeks until SIGTERM.
 
     Raises:
@@ -70,7 +70,7 @@ def run(platform: Platform) -> None:
         KafkaException: a newer process took over, or a transaction failed; nothing is half out.
     """
     is_over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: is_over.set())
+    ending.gently(is_over.set)
     meters, health = Meters("aggregate"), Health()
     read = meters.records.labels("aggregate", "read")
 

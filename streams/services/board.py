@@ -25,6 +25,7 @@ from sinks.metrics.http import instrument
 from streams import composition
 from streams.access import Kind
 from streams.composition import Platform, wall_ms
+from streams.ending import Ending
 from streams.errors import Unreachable, UserError, WrongUse
 from streams.observing.web import observed_service
 from streams.register import Identity, open_register
@@ -38,7 +39,7 @@ KEY_FILE = "board.key"
 T = TypeVar("T")
 
 
-def run(platform: Platform) -> None:
+def run(platform: Platform, ending: Ending) -> None:
     """Serves the board until SIGTERM.
 
     Raises:
@@ -46,7 +47,7 @@ def run(platform: Platform) -> None:
     """
     settings, meters = platform.settings, Meters("board")
     with observed_service(meters, settings, settings.board_port), composition.case_store(settings) as store:
-        serve(create_app(board_context(platform, store, meters)), settings, settings.board_port)
+        serve(create_app(board_context(platform, store, meters)), settings, settings.board_port, ending)
 
 
 def board_context(platform: Platform, store: CaseStore, meters: Meters) -> BoardContext:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from schemas.contract import Contract
 from sinks.metrics import Meters
 from streams.composition import Platform, access_file, wall_ms
+from streams.ending import Ending
 from streams.gateway.app import create_app
 from streams.gateway.envelopes import Agency
 from streams.gateway.fates import FateReader
@@ -22,7 +23,7 @@ from streams.observing.web import observed_service
 from streams.services.http import serve
 
 
-def run(platform: Platform) -> None:
+def run(platform: Platform, ending: Ending) -> None:
     """Serves until SIGTERM.
 
     Raises:
@@ -30,7 +31,7 @@ def run(platform: Platform) -> None:
     """
     settings, meters = platform.settings, Meters("gateway")
     with observed_service(meters, settings, settings.gateway_port):
-        serve(build(platform, meters), settings, settings.gateway_port)
+        serve(build(platform, meters), settings, settings.gateway_port, ending)
 
 
 def build(platform: Platform, meters: Meters) -> FastAPI:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import signal
-import socket
 from contextlib import closing
 from typing import Any
 
@@ -19,7 +17,8 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from streams.errors import UserError
+from streams.ending import Ending
+from streams.listening import listen
 from streams.settings import Settings
 
 GRACE_S = 5
@@ -39,7 +38,7 @@ _FULL = (
 )
 
 
-def serve(app: FastAPI, settings: Settings, port: int) -> None:
+def serve(app: FastAPI, settings: Settings, port: int, ending: Ending) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Raises:
@@ -47,9 +46,9 @@ def serve(app: FastAPI, settings: Settings, port: int) -> None:
     """
     with closing(listen(settings.bind, port)) as bound:
         raise_file_limit()
-        # uvicorn raises the signal it ended by once more; the process has ended well by then.
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        uvicorn.Server(configured(app, settings.proxies)).run(sockets=[bound])
+        server = uvicorn.Server(configured(app, settings.proxies))
+        ending.gently(lambda: setattr(server, "should_exit", True))
+        server.run(sockets=[bound])
 
 
 def configured(app: FastAPI, proxies: str) -> uvicorn.Config:
@@ -134,22 +133,3 @@ def raise_file_limit() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to that port, before anything else is built.
-
-    Raises:
-        UserError: the port is taken or may not be used.
-    """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise UserError(
-            f"port {port} of {host} cannot be used ({error.strerror})",
-            "end what uses it, or set another: `headwater settings` lists the ports",
-        ) from None
-    return bound

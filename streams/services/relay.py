@@ -10,8 +10,6 @@ readers outside that order.
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +24,7 @@ from sinks.metrics import Meters
 from streams import composition, topics
 from streams.composition import Platform
 from streams.controls import control_records
+from streams.ending import Ending
 from streams.kafka.transactions import Outgoing, TransactionalSender
 from streams.observing.health import Health
 from streams.observing.process import observed
@@ -36,7 +35,7 @@ BATCH = 500
 POLL_S = 0.2
 
 
-def run(platform: Platform) -> None:
+def run(platform: Platform, _ending: Ending) -> None:
     """Relays until SIGTERM.
 
     Raises:
@@ -44,8 +43,7 @@ def run(platform: Platform) -> None:
         KafkaException: Kafka does not answer; nothing is lost, the outbox keeps it.
     """
     meters, health = Meters("relay"), Health()
-    # At once, also within a transaction: what was not committed is told again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # SIGTERM ends it at once, also within a transaction: what was not committed is told again.
     with (
         observed(meters, health, platform.settings),
         composition.case_store(platform.settings) as store,

@@ -6,7 +6,9 @@ import sys
 
 from streams import composition, logs
 from streams.composition import Platform
+from streams.ending import Ending
 from streams.errors import UserError
+from streams.kafka.proved import require_proved
 from streams.memory import look_seldom_for_cycles
 from streams.observing.health import Health
 from streams.observing.process import observed
@@ -15,9 +17,10 @@ from streams.stages.gauges import meters_of
 from streams.stages.worker import StageWorker
 
 
-def main(stage: str) -> int:
+def main(stage: str, ending: Ending) -> int:
     """Builds the stage from the settings and runs it."""
     try:
+        require_proved()
         settings = load()
         logs.configure(settings.log_level)
         platform = Platform(settings)
@@ -26,7 +29,7 @@ def main(stage: str) -> int:
             health.wait_for("its partitions")
             look_seldom_for_cycles()
             with observed(meters, health, settings):
-                StageWorker(built, platform.bootstrap, settings, meters, health).run()
+                StageWorker(built, platform.bootstrap, settings, meters, health, ending).run()
     except UserError as error:
         sys.stderr.write(f"headwater {stage}: {error.problem}\n  remedy: {error.remedy}\n")
         return error.exit_code
@@ -34,4 +37,7 @@ def main(stage: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    ending = Ending(sys.argv[1])
+    ending.listen()
+    # Not by `sys.exit`, which waits for threads that may still open partitions.
+    ending.leave(main(sys.argv[1], ending))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from faust.types import TP
 
+from processors.pauses import BRAKE, Pause
 from schemas.deployment import Deployment
 from schemas.outcomes import RejectionReason
 from sinks.case_db import Counts
@@ -73,6 +74,14 @@ class StageGauges:
         """Says nothing more of a partition that another worker has now."""
         self._meters.lag.remove(self._stage, tp.topic, tp.partition)
 
+    def holds(self, topic: str, order: Pause) -> None:
+        """A feed's records stay on its topic."""
+        self._meters.feed_held.labels(order.name, topic, _by(order)).set(order.at / 1000)
+
+    def holds_no_more(self, topic: str, order: Pause) -> None:
+        """They no longer do, or another worker says so."""
+        self._meters.feed_held.remove(order.name, topic, _by(order))
+
     def count(self, report: Report) -> None:
         """Adds what was counted."""
         for result, number in report.results.items():
@@ -87,6 +96,7 @@ class StageGauges:
         held = sum(report.held for report in reports)
         self._meters.subjects.set(held)
         self._meters.situations_held.set(held)
+        self._meters.situations_paused.set(sum(report.waiting for report in reports))
         clock = min((report.clock for report in reports), default=0)
         self._meters.clock.labels(self._stage).set(clock / 1000)
         self._show_feeds(_heard_by_all(reports))
@@ -100,6 +110,10 @@ class StageGauges:
         for feed, upto in heard.items():
             self._meters.feed_heard.labels(feed).set(upto / 1000)
             self._meters.watermark_delay.labels(feed).set(max(0, now - upto) / 1000)
+
+
+def _by(order: Pause) -> str:
+    return BRAKE if order.by == BRAKE else "officer"
 
 
 def _heard_by_all(reports: Collection[Report]) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 Contract -> canonical events -> purpose gate -> identity register -> `life-events.v1`, with marks of
 time; what fails goes to `<topic>.intake.dlq` with its original bytes and the reason; every chunk
-leaves a receipt. Keeps no state but from when on and up to when its source partition was heard, which
-travels with the committed position.
+leaves a receipt. Keeps no state but from when on and up to when its source partition was heard, and how
+much it brings in a day; both travel with the committed position.
 
 Does not decide what is a duplicate (correlate does, by id) and draws no conclusion about a person.
 """
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import starmap
 
 import structlog
 
 from processors.events import LifeEvent, Mark
 from processors.identity.identifiers import fault_of
+from processors.surge import Volume
 from schemas.codec import Codec
 from schemas.contract import Contract
 from schemas.outcomes import Heartbeat, Mapped, MappedEvent, Rejection, RejectionReason
@@ -25,11 +27,14 @@ from schemas.reading import intake_record
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
+from streams.agencies.batches import HEADER, batch_of
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.logs import where
+from streams.pauses import FeedOrders, pause_records
 from streams.register import PersonRequest, Register, Resolved
+from streams.stages.braking import SurgeBrake
 from streams.stages.dead_letters import dead_letter
 from streams.stages.restoring import TYPE_HEADER
 from streams.stages.tally import Report, Tally
@@ -52,6 +57,7 @@ class IntakeContext:
         core_partitions: partitions of the internal topics.
         source_partitions: partitions of each agency topic.
         wall: the machine's clock, ms; only to refuse dates in the future.
+        orders: which feeds are held.
     """
 
     codec: Codec
@@ -61,6 +67,7 @@ class IntakeContext:
     core_partitions: int
     source_partitions: int
     wall: Callable[[], int]
+    orders: FeedOrders = field(default_factory=FeedOrders)
 
 
 class IntakeTask:
@@ -74,14 +81,17 @@ class IntakeTask:
         self._began = contract.begins_ms
         self._marked = 0
         self._last_mark = 0.0
+        self._brake = SurgeBrake(contract, context.source_partitions, context.orders, context.wall)
         self._tally = Tally()
 
     def open(self, position: Position) -> None:
-        """Takes up from when and up to when the source was heard."""
+        """Takes up from when and up to when the source was heard, and how much it brings."""
         if position.note:
-            heard, began = map(int, position.note.split("|"))
-            self._heard = heard
-            self._began = began if self._contract.begins_ms is None else self._contract.begins_ms
+            heard, began, volume = position.note.split("|", 2)
+            self._heard = int(heard)
+            if self._began is None and began:
+                self._began = int(began)
+            self._brake.volume = Volume.unpack(volume)
 
     @property
     def restored(self) -> float:
@@ -94,20 +104,24 @@ class IntakeTask:
         return False
 
     def process(self, records: Sequence[RawRecord]) -> Work:
-        """One chunk of raw records: life events, dead letters, a receipt, perhaps a mark."""
+        """One chunk of raw records, up to a surge: life events, dead letters, a receipt, perhaps a mark."""
+        taken, pause = self._brake.take(records)
+        order = [] if pause is None else pause_records(self._context.codec, pause, self._context.core_partitions)
+        return Work([*self._taken_in(records[:taken]), *order], taken)
+
+    def _taken_in(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         if not records:
-            return Work([], 0)
+            return []
         readings = [self._read(record) for record in records]
         events, withheld = self._events(records, readings)
         counts = _counts(readings, withheld)
         self._count(counts, readings)
-        outgoing = [
-            *map(self._life_event, events),
+        return [
+            *starmap(self._life_event, events),
             *self._dead_letters(records, readings),
             self._receipt(records, readings, counts, len(events)),
             *self._marks_if_due(),
         ]
-        return Work(outgoing, len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """The mark that was held back, once its second is over."""
@@ -115,8 +129,8 @@ class IntakeTask:
         return self._marks_if_due()
 
     def note(self) -> str:
-        """Up to when the source partition was heard, and from when on, ms; nothing before the first record."""
-        return "" if self._began is None else f"{self._heard}|{self._began}"
+        """Up to when the source partition was heard, and from when on, ms; then how much it brings."""
+        return f"{self._heard}|{'' if self._began is None else self._began}|{self._brake.volume.pack()}"
 
     def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
         """There is no state to write."""
@@ -143,9 +157,11 @@ class IntakeTask:
             )
             return Rejection(RejectionReason.UNMAPPABLE, f"fault of the platform: {type(error).__name__}")
 
-    def _events(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> tuple[list[LifeEvent], int]:
-        """Life events in order of arrival, and how many records were withheld whole."""
-        drafts: list[tuple[MappedEvent, int, int]] = []
+    def _events(
+        self, records: Sequence[RawRecord], readings: Sequence[Reading]
+    ) -> tuple[list[tuple[LifeEvent, bytes | None]], int]:
+        """Life events in order of arrival, each with its batch, and how many records were withheld whole."""
+        drafts: list[tuple[MappedEvent, RawRecord, int]] = []
         requests: list[PersonRequest] = []
         withheld = 0
         for record, reading in zip(records, readings, strict=True):
@@ -155,11 +171,14 @@ class IntakeTask:
                 granted = [event for event in reading.events if event.type in self._context.granted]
                 withheld += bool(reading.events) and not granted
                 roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
-                drafts += [(event, record.offset, self._heard) for event in granted]
+                drafts += [(event, record, self._heard) for event in granted]
                 requests += [_person_request(event, roles) for event in granted]
                 self._hear(*(event.recorded_at for event in reading.events))
         resolved = self._context.register.resolve(requests) if requests else []
-        events = [self._canonical(*draft, person) for draft, person in zip(drafts, resolved, strict=True)]
+        events = [
+            (self._canonical(event, record.offset, heard, person), batch_of(record.headers))
+            for (event, record, heard), person in zip(drafts, resolved, strict=True)
+        ]
         return events, withheld
 
     def _hear(self, *moments: int) -> None:
@@ -187,7 +206,11 @@ class IntakeTask:
             attributes=event.attributes,
         )
 
-    def _life_event(self, event: LifeEvent) -> Outgoing:
+    def _life_event(self, event: LifeEvent, batch: bytes | None) -> Outgoing:
+        # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
+        headers = [] if event.replaces is not None else [(TYPE_HEADER, event.type.encode())]
+        if batch is not None:
+            headers.append((HEADER, batch))
         return Outgoing(
             topics.LIFE_EVENTS,
             topics.partition_of(event.person, self._context.core_partitions),
@@ -195,8 +218,7 @@ class IntakeTask:
             # judge it as late as the copy was.
             f"{event.person}|{event.id}|{event.arrival}".encode(),
             self._context.codec.encode(event),
-            # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
-            ((TYPE_HEADER, event.type.encode()),) if event.replaces is None else None,
+            headers,
         )
 
     def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:

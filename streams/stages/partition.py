@@ -5,7 +5,6 @@ Knows nothing of Faust: `streams.stages.worker` hands over chunks, in one thread
 
 from __future__ import annotations
 
-import faulthandler
 from collections.abc import Sequence
 
 from streams.kafka.chunks import Chunk
@@ -14,18 +13,17 @@ from streams.kafka.transactions import Committer, Outgoing
 from streams.stages.gauges import StageGauges
 from streams.stages.tally import Report
 from streams.stages.task import Task
-
-HUNG_S = 40.0
-"""A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
+from streams.stages.watchdog import Watchdog
 
 
 class PartitionWork:
     """One assigned partition: its task, its committer and its position."""
 
-    def __init__(self, task: Task, committer: Committer, gauges: StageGauges) -> None:
+    def __init__(self, task: Task, committer: Committer, gauges: StageGauges, watchdog: Watchdog) -> None:
         self._task = task
         self._committer = committer
         self._gauges = gauges
+        self._watchdog = watchdog
         self.position = 0
         self.stalled_ticks = 0
         self._left: Sequence[RawRecord] = ()
@@ -85,14 +83,8 @@ class PartitionWork:
         self._committer.close()
 
     def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        # librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
-        # broker was away meanwhile (confluentinc/librdkafka#5456): then the process ends, to start anew.
-        faulthandler.dump_traceback_later(HUNG_S, exit=True)
-        try:
-            with self._gauges.transaction():
-                self._committer.commit(outgoing, position, self._task.note())
-        finally:
-            faulthandler.cancel_dump_traceback_later()
+        with self._watchdog.commit(), self._gauges.transaction():
+            self._committer.commit(outgoing, position, self._task.note())
         self.position = position
         self._task.committed(position, self._committer.delivered)
 

@@ -11,7 +11,7 @@ log is run through plan, and what is not on `offers.v1` yet is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -20,6 +20,7 @@ from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationMark
 from processors.offers.plan import PartitionState, advance
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause
 from schemas.codec import Codec
 from streams import topics
 from streams.kafka.log import read_partition
@@ -33,18 +34,19 @@ from streams.state.store import Store
 
 FOLD_BATCH = 1000
 SNAPSHOT = b"snapshot"
-FORMAT = 1
+FORMAT = 2
 """Raised when a snapshot's shape changes: the log is then folded from its beginning."""
 KEEP_AFTER, KEEP_SHARE = 5_000, 4
 """A snapshot is kept after so many inputs, and so many times as many as it has parts."""
 
-Input = Situation | SituationMark | Control | ContactPolicy | OfferAction
+Input = Situation | SituationMark | Control | ContactPolicy | OfferAction | Pause
 KINDS: dict[type[Input], str] = {
     Situation: "situation",
     SituationMark: "mark",
     Control: "control",
     ContactPolicy: "policy",
     OfferAction: "action",
+    Pause: "pause",
 }
 """What plan takes, and what each counts as."""
 INPUTS = tuple(KINDS)
@@ -121,8 +123,9 @@ class PlanTask:
             self._keep()
 
     def report(self) -> Report:
-        """What became of the records, how many situations wait in their hold, and plan's clock."""
-        return self._tally.report(self._state.held, self._state.clock or 0)
+        """What became of the records, how many situations wait and for what, and plan's clock."""
+        told = self._tally.report(self._state.held, self._state.clock or 0)
+        return replace(told, waiting=self._state.waiting)
 
     def close(self) -> None:
         """Keeps what was committed, and lets go of the store."""

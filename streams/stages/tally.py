@@ -24,6 +24,7 @@ class Report:
         waits_ms: for each offer opened, the time since its newest event was recorded.
         held: how many persons (correlate), households, or situations in their hold (plan) the task holds.
         clock: the task's clock, ms since the epoch; 0 before it begins.
+        waiting: how many situations are ripe, but paused (plan).
         heard: up to when each feed was heard, ms since the epoch.
     """
 
@@ -32,6 +33,7 @@ class Report:
     waits_ms: tuple[int, ...] = ()
     held: int = 0
     clock: int = 0
+    waiting: int = 0
     heard: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -49,6 +51,6 @@ class Tally:
 
     def report(self, held: int = 0, clock: int = 0, heard: Mapping[str, int] | None = None) -> Report:
         """Tells what was counted, and begins to count anew."""
-        told = Report(self.results, self.dead_letters, tuple(self.waits_ms), held, clock, heard or {})
+        told = Report(self.results, self.dead_letters, tuple(self.waits_ms), held, clock, heard=heard or {})
         self.results, self.dead_letters, self.waits_ms = Counter(), Counter(), []
         return told

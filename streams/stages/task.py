@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from processors.pauses import Pause
 from sinks.case_db import Counts
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
@@ -73,12 +74,15 @@ class Stage:
         name: `intake`, `correlate`, ...; the consumer group is `headwater-<name>`.
         topics: input topics.
         task: makes the task of one input partition (topic, partition).
+        held_by: the order by which the records of an input topic are to stay there for now; asked often, by one
+            thread.
         counts: how many offers there are, where the stage can know; called off the event loop.
     """
 
     name: str
     topics: tuple[str, ...]
     task: Callable[[str, int], Task]
+    held_by: Callable[[str], Pause | None] = lambda _topic: None
     counts: Callable[[], Counts] | None = None
 
     @property

@@ -13,8 +13,6 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,24 +26,34 @@ from faust.types import TP, AppT, Message
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
+from streams.ending import Ending
 from streams.errors import UserError
+from streams.folders import check_folder
 from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
+from streams.kafka.ends import Ends
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.gauges import StageGauges
+from streams.stages.holding import Holding
+from streams.stages.membership import SESSION_S, client_id, refuse_namesake, sole
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
+from streams.stages.watchdog import Watchdog
 
 log = structlog.get_logger()
 
 CHUNK_RECORDS = 5000
-TICK_S = 1.0
+TICK_S, SECOND_S, BRISK_S = 0.1, 1.0, 2.0
+"""Time passes for the tasks once a second; ten times while there is traffic: plan waits for everybody's clock."""
 REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
 """Offers are counted every few seconds, and rarer when counting takes long: at most 5 % of the time."""
+FAULT = 70
+"""Exit code of a stage that ends because of a fault; `sysexits.h` calls it an internal one."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
 
@@ -60,45 +68,85 @@ class _RawSchema(faust.Schema[Any, Any]):
         return message.value
 
 
+class _Worker(faust.Worker):
+    def end(self) -> None:
+        """Ends as after SIGTERM, which `streams.ending` hears in Faust's place."""
+        self._on_sigterm()
+
+    def _shutdown_loop(self) -> None:
+        """Does not wait for tasks that have nothing left to do, as Faust would for some seconds: the process ends."""
+        if self.crash_reason:
+            raise self.crash_reason
+
+
 class StageWorker:
     """A Faust application for one stage."""
 
-    def __init__(self, stage: Stage, bootstrap: str, settings: Settings, meters: Meters, health: Health) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what the composition root has for it
+        self, stage: Stage, bootstrap: str, settings: Settings, meters: Meters, health: Health, ending: Ending
+    ) -> None:
         self._stage = stage
+        self._ending = ending
+        self._watchdog = Watchdog(
+            stage.name, self._positions, self._restored, Ends(bootstrap).of, lambda: ending.leave(FAULT)
+        )
         self._gauges = StageGauges(stage.name, meters, is_wall=settings.clock == "wall")
         self._health = health
         self._next_counts = 0.0
         self._bootstrap = bootstrap
+        self._worker = f"{stage.name}-{settings.worker}"
+        self._folder = settings.data / "faust" / self._worker
+        self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
-        self.app = self._new_app(settings)
+        self._taken_at = self._next_second = 0.0
+        self.app = self._new_app()
+        self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
     def run(self) -> None:
-        """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised."""
-        worker = faust.Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
+        """Runs until SIGTERM or SIGINT; leaves the process with code 1 when anything raised.
+
+        Raises:
+            WrongUse: another process has the name of this worker.
+        """
+        with sole(self._worker, self._folder):
+            refuse_namesake(self._bootstrap, self._stage.group, self._worker, self._client_id)
+            self._run()
+
+    def _run(self) -> None:
+        worker = _Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
         worker.spinner = None
+        self._ending.gently(lambda: worker.loop.call_soon_threadsafe(worker.end))
         try:
-            worker.execute_from_commandline()
+            with self._watchdog.running():
+                worker.execute_from_commandline()
         except SystemExit as end:
             if end.code:
                 raise
 
-    def _new_app(self, settings: Settings) -> faust.App:
-        worker = f"{self._stage.name}-{settings.worker}"
-        folder = settings.data / "faust" / worker
-        folder.mkdir(parents=True, exist_ok=True)
+    def _positions(self) -> dict[Source, int]:
+        """How far each partition is that is worked on; asked by the watchdog's thread."""
+        return {(tp.topic, tp.partition): work.position for tp, work in tuple(self._work.items())}
+
+    def _restored(self) -> dict[Source, float]:
+        """How much of its state each partition has that is being opened; asked by the watchdog's thread."""
+        return {(tp.topic, tp.partition): work.restored for tp, work in tuple(self._opening.items())}
+
+    def _new_app(self) -> faust.App:
+        check_folder(self._folder, "HEADWATER_DATA")
         app = faust.App(
             self._stage.group,
             broker=";".join(f"kafka://{server.strip()}" for server in self._bootstrap.split(",")),
             autodiscover=False,
-            datadir=str(folder),
+            datadir=str(self._folder),
             web_enabled=False,
-            canonical_url=f"http://{worker}",
+            canonical_url=f"http://{self._worker}",
             topic_allow_declare=False,
             topic_disable_leader=True,
             consumer_auto_offset_reset="earliest",
-            consumer_group_instance_id=worker,
-            broker_session_timeout=10.0,
+            consumer_group_instance_id=self._worker,
+            broker_client_id=self._client_id,
+            broker_session_timeout=SESSION_S,
             broker_heartbeat_interval=2.0,
             broker_request_timeout=30.0,
             broker_max_poll_interval=300.0,
@@ -128,29 +176,43 @@ class StageWorker:
             event.ack()
 
     async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
-        if not work.take(chunk):
+        if self._holding.look(tp, work.position) or not work.take(chunk):
             if not work.is_behind(chunk):
                 self._rewind(tp, work)
             return
+        self._taken_at = time.monotonic()
         while self._work.get(tp) is work and work.step():
+            if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
+                self._rewind(tp, work)
+                return
             await asyncio.sleep(0)  # heartbeats, ticks and signals are heard between transactions
 
     async def _tick(self) -> None:
         try:
             self._health.beat()
+            now = time.monotonic()
+            is_second = now >= self._next_second
+            if is_second:
+                self._next_second = now + SECOND_S
+            elif now - self._taken_at > BRISK_S:
+                return
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
-                    end = last_stable_offset(self.app.consumer, tp)
-                    while work.tick(is_idle=end is not None and work.position >= end):
-                        await asyncio.sleep(0)
-                        if self._work.get(tp) is not work:
-                            break
-                    self._gauges.lag(tp, 0 if end is None else end - work.position)
-                    await self._fetch_again_if_lost(tp, work)
+                    await self._tick_one(tp, work, is_second)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
+
+    async def _tick_one(self, tp: TP, work: PartitionWork, is_second: bool) -> None:
+        is_held = self._holding.look(tp, work.position)
+        end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
+        while self._work.get(tp) is work and work.tick(is_idle=end is not None and work.position >= end):
+            await asyncio.sleep(0)
+        if is_second:
+            self._gauges.lag(tp, 0 if end is None else end - work.position)
+            if not is_held:
+                await self._fetch_again_if_lost(tp, work)
 
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
@@ -197,7 +259,10 @@ class StageWorker:
                 self._rewind(tp, work)
 
     def _rewind(self, tp: TP, work: PartitionWork) -> None:
-        self.app.consumer.rewind(tp, work.position)  # type: ignore[attr-defined]  # a ChunkConsumer
+        self._seek(tp, work.position)
+
+    def _seek(self, tp: TP, position: int) -> None:
+        self.app.consumer.rewind(tp, position)  # type: ignore[attr-defined]  # a ChunkConsumer
 
     async def _on_assigned(self, _app: AppT, assigned: Iterable[TP], **_: object) -> None:
         try:
@@ -217,6 +282,7 @@ class StageWorker:
     async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
         for tp in revoked:
             work = self._work.pop(tp, None)
+            self._holding.forget(tp)
             if work is not None:
                 self._gauges.count(work.report())
                 self._gauges.forget(tp)
@@ -226,7 +292,9 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = self._opening[tp] = PartitionWork(self._stage.task(tp.topic, tp.partition), committer, self._gauges)
+        work = self._opening[tp] = PartitionWork(
+            self._stage.task(tp.topic, tp.partition), committer, self._gauges, self._watchdog
+        )
         try:
             work.open()
         finally:
@@ -241,8 +309,7 @@ class StageWorker:
     def _end(self, error: BaseException) -> None:
         """Leaves at once: nothing uncommitted may be followed by a commit."""
         log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
-        sys.stderr.flush()
-        os._exit(70)
+        self._ending.leave(FAULT)
 
 
 def _named(error: BaseException) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import shutil
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
 import structlog
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, DbClosedError, DBCompressionType, Options, Rdict, WriteBatch
 
 from streams.errors import UserError
 
@@ -145,14 +146,15 @@ class RocksStore:
 
     def clear(self) -> None:
         """See `Store`."""
-        self._db.close()
+        self.close()
         self._wipe()
         self._db = self._open()
         self.write([(_IDENTITY, self._identity)])
 
     def close(self) -> None:
         """See `Store`."""
-        self._db.close()
+        with suppress(DbClosedError):
+            self._db.close()
 
     def _open(self) -> Rdict:
         if (self._folder / _CONDEMNED).exists():
@@ -186,7 +188,10 @@ class RocksStore:
 
     def _condemn(self, error: Exception) -> Exception:
         """What is damaged goes at the next start: this process may hold values that rest on it."""
-        (self._folder / _CONDEMNED).touch()
+        if isinstance(error, DbClosedError):
+            return error
+        with suppress(OSError):
+            (self._folder / _CONDEMNED).touch()
         return Unreadable(f"state in {self._folder.name} is damaged ({_first_words(error)}) and will be made anew")
 
 

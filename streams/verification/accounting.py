@@ -13,10 +13,12 @@ from itertools import chain
 
 from confluent_kafka import Message
 
+from processors.annulment import is_by_officer
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control, ControlKind, LifeEvent
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind, SituationMark
+from processors.pauses import Pause, PauseKind
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
 from schemas.receipts import Receipt
@@ -109,6 +111,7 @@ class Accountant:
         self._store = store
         self._account = Accounting()
         self._standing: dict[str, Situation] = {}
+        self._pauses: dict[tuple[PauseKind, str], bool] = {}
         self._acted: set[str] = set()
         self._opted_out: set[str] = set()
 
@@ -212,7 +215,7 @@ class Accountant:
         known: set[tuple[str, str]] = set()
         is_new: dict[tuple[str, int], bool] = defaultdict(bool)
         for event in self._values(topics.LIFE_EVENTS):
-            if isinstance(event, LifeEvent):
+            if isinstance(event, LifeEvent) and not is_by_officer(event):
                 account.events += 1
                 is_new[event.feed, event.arrival] |= (event.person, event.id) not in known
                 known.add((event.person, event.id))
@@ -230,6 +233,16 @@ class Accountant:
                     account.review += 1
                 else:
                     decided[decision.match] = decision.kind
+        self._situations()
+        account.situations = len(self._standing)
+        account.held = sum(map(self._is_held, self._standing.values()))
+        matched = {match for match, kind in decided.items() if kind is DecisionKind.MATCHED}
+        both = len(matched & self._standing.keys())
+        self._equal("matches that stand on the ledgers", len(matched), f"of them on {topics.SITUATIONS}", both)
+        self._equal(f"matches that stand on {topics.SITUATIONS}", account.situations, "of them on the ledgers", both)
+
+    def _situations(self) -> None:
+        """Takes up what plan was told: what stands, what was done and said, and plan's clock."""
         marks: dict[int, tuple[int, int]] = {}
         for value in self._values(topics.SITUATIONS):
             if isinstance(value, SituationMark):
@@ -240,19 +253,20 @@ class Accountant:
                 self._opted_out.update(value.persons)
             elif isinstance(value, Control) and value.kind is ControlKind.OPT_OUT:
                 self._opted_out.add(value.person)
+            elif isinstance(value, Pause):
+                self._pauses[value.target] = value.is_paused
             elif isinstance(value, Situation):
                 if value.kind is SituationKind.MATCHED:
                     self._standing[value.match] = value
                 else:
                     self._standing.pop(value.match, None)
         if marks and len(marks) == next(iter(marks.values()))[1]:
-            account.clock = min(now for now, _ in marks.values())
-        account.situations = len(self._standing)
-        account.held = sum(situation.ripe_at > account.clock for situation in self._standing.values())
-        matched = {match for match, kind in decided.items() if kind is DecisionKind.MATCHED}
-        both = len(matched & self._standing.keys())
-        self._equal("matches that stand on the ledgers", len(matched), f"of them on {topics.SITUATIONS}", both)
-        self._equal(f"matches that stand on {topics.SITUATIONS}", account.situations, "of them on the ledgers", both)
+            self._account.clock = min(now for now, _ in marks.values())
+
+    def _is_held(self, situation: Situation) -> bool:
+        """Whether it waits for the end of its hold, or for its rule or team to be resumed."""
+        targets = (PauseKind.RULE, situation.rule), (PauseKind.RECIPIENT, situation.lead)
+        return situation.ripe_at > self._account.clock or any(self._pauses.get(target, False) for target in targets)
 
     def _offers(self) -> tuple[dict[str, OfferRecord], dict[str, OfferRecord]]:
         """Checks the fate of every standing situation; returns newest offer records and suppressions."""
@@ -274,10 +288,8 @@ class Accountant:
         # What was in an offer when its person opted out stands, but in no offer: the opt-out is its fate.
         left = {match for match, each in self._standing.items() if not self._opted_out.isdisjoint(each.persons)}
         fates = offered | suppressed.keys() | left
-        with_fate = sum(match in fates or s.ripe_at > account.clock for match, s in self._standing.items())
-        self._equal(
-            "situations that stand", account.situations, "of them offered, suppressed or in their hold", with_fate
-        )
+        with_fate = sum(match in fates or self._is_held(s) for match, s in self._standing.items())
+        self._equal("situations that stand", account.situations, "of them offered, suppressed or held", with_fate)
         told = versions.total()
         self._equal(f"versions of offers on {topics.OFFERS}", told, "different ones: none told twice", len(versions))
         return newest, suppressed

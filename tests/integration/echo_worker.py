@@ -4,27 +4,32 @@ Reads what to do from ECHO_* variables. Each record goes to the output partition
 with a header naming its source topic and offset; the note kept with a position counts the records
 worked on, so that it can be checked against the position. Trouble is asked for by ECHO_LOSE (every how
 many chunks one is lost between Faust and the stage; unless it is 1, only once the stage is at work) and
-ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk) and ECHO_RAISE_AFTER (so many records of a
-partition).
+ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk), ECHO_RAISE_AFTER (so many records of a
+partition) and ECHO_HANG: `chunk` or `open` never ends, `fetch` ends without a word, `interpreter` lets no
+other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending.
 """
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sinks.metrics import Meters
 from streams import logs
+from streams.ending import Ending
+from streams.errors import UserError
 from streams.kafka import chunks
 from streams.kafka.transactions import Outgoing, Position
 from streams.observing.health import Health
 from streams.settings import Settings
-from streams.stages import worker
+from streams.stages import watchdog, worker
 from streams.stages.tally import Report
-from streams.stages.task import Stage
+from streams.stages.task import Stage, Work
 
 SOURCES = tuple(os.environ["ECHO_FROM"].split(","))
 TARGET = os.environ["ECHO_TO"]
@@ -32,6 +37,8 @@ SLOW_S = float(os.environ.get("ECHO_SLOW_S", "0"))
 LOSE = int(os.environ.get("ECHO_LOSE", "0"))
 LOSE_MOST = int(os.environ.get("ECHO_LOSE_MOST", "0"))
 RAISE_AFTER = int(os.environ.get("ECHO_RAISE_AFTER", "0"))
+HANG = os.environ.get("ECHO_HANG", "")
+EVER_S = 3600
 
 
 class EchoTask:
@@ -47,15 +54,29 @@ class EchoTask:
     def open(self, position: Position) -> None:
         """Takes up the count where it was committed."""
         self._done = int(position.note or 0)
+        if HANG == "open":
+            sys.stderr.write("hangs on purpose\n")
+            time.sleep(EVER_S)
 
-    def process(self, records: Sequence[Any]) -> list[Outgoing]:
+    @property
+    def restored(self) -> float:
+        """How many records were worked on is all there is to know."""
+        return 0.5 if HANG == "open" else 1.0
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is ever due."""
+        return False
+
+    def process(self, records: Sequence[Any]) -> Work:
         """One copy a record."""
         time.sleep(SLOW_S)
+        hang()
         EchoTask.has_worked = True
         self._done += len(records)
         if 0 < RAISE_AFTER < self._done:
             raise ZeroDivisionError("asked for")
-        return [self._copy(record) for record in records]
+        return Work([self._copy(record) for record in records], len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Nothing is due."""
@@ -64,6 +85,9 @@ class EchoTask:
     def note(self) -> str:
         """How many records were worked on."""
         return str(self._done)
+
+    def committed(self, position: int, delivered: Mapping[Any, int]) -> None:
+        """There is no state to write."""
 
     def report(self) -> Report:
         """Nothing is counted."""
@@ -75,6 +99,26 @@ class EchoTask:
     def _copy(self, record: Any) -> Outgoing:
         headers = [("source", f"{record.topic}/{record.offset}".encode()), ("worker", self._worker)]
         return Outgoing(TARGET, self._partition, record.key, record.value, headers)
+
+
+def hang() -> None:
+    """Never comes back; `PyDLL` holds the interpreter meanwhile, as a faulty extension would."""
+    if HANG in ("chunk", "interpreter"):
+        sys.stderr.write("hangs on purpose\n")
+        sys.stderr.flush()
+        (time if HANG == "chunk" else ctypes.PyDLL(None)).sleep(EVER_S)
+
+
+class DeafConsumer(chunks.ChunkConsumer):
+    """Hands over one round of chunks and then nothing more, as a fetcher that died."""
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """Passes on the first chunks."""
+        if EchoTask.has_worked:
+            sys.stderr.write("hangs on purpose\n")
+            await asyncio.sleep(EVER_S)
+        async for each in super().getmany(timeout):
+            yield each
 
 
 class LosingConsumer(chunks.ChunkConsumer):
@@ -96,16 +140,28 @@ class LosingConsumer(chunks.ChunkConsumer):
 
 def main() -> None:
     """Runs until SIGTERM."""
+    ending = Ending("echo", float(os.environ.get("ECHO_GRACE_S", "20")))
+    ending.listen()
     settings = Settings(worker=os.environ["ECHO_WORKER"])
     logs.configure("info")
     worker.CHUNK_RECORDS = int(os.environ.get("ECHO_CHUNK", "200"))
+    if "ECHO_PATIENCE_S" in os.environ:
+        watchdog.LOOK_S = 0.2
+        watchdog.PATIENCE_S = watchdog.FROZEN_S = float(os.environ["ECHO_PATIENCE_S"])
+    if HANG == "fetch":
+        chunks.ChunkTransport.Consumer = DeafConsumer
     if LOSE:
         chunks.ChunkTransport.Consumer = LosingConsumer
     stage = Stage(os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker))
-    running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health())
+    running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health(), ending)
     # Were Faust's own commits on, they would come this often.
     running.app.conf.broker_commit_interval = 0.05
-    running.run()
+    try:
+        running.run()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        ending.leave(error.exit_code)
+    ending.leave(0)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,21 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from streams import topics
 from streams.broker import Broker, start_broker, stop_broker
+from streams.cluster import look
 from streams.composition import Platform
+from streams.errors import UserError
+from streams.kafka import versions
+from streams.kafka.clients import client_config
 from streams.settings import Settings
 from tests.integration.towns import Ended, clean, copy_deployment, headwater, make_town, replace_in
 
@@ -90,8 +96,95 @@ def test_the_port_is_taken(data: Path) -> None:
 
 def test_another_number_of_partitions(data: Path, broker: Broker) -> None:
     ended = headwater(data, "up", KAFKA=broker.bootstrap, CORE_PARTITIONS=7)
-    refused(ended, 1, "has 4 partitions", "expects 7", "HEADWATER_CORE_PARTITIONS")
-    refused(stage("plan", data, KAFKA=broker.bootstrap, EVENT_PARTITIONS=3), 1, "has 2 partitions", "expects 3")
+    refused(ended, 1, "life-events.v1 has 4 partitions", "offers.v1 has 4 partitions", "expects 7", "HEADWATER_CORE_P")
+    ended = stage("plan", data, KAFKA=broker.bootstrap, EVENT_PARTITIONS=3)
+    refused(ended, 1, "events.court.eviction-proceedings.v1 has 2 partitions", "expects 3", "HEADWATER_EVENT_PARTITION")
+
+
+WRONG = {
+    "events.court.eviction-proceedings.v1": {"cleanup.policy": "compact"},
+    "receipts.court": {"retention.ms": "60000"},
+    "life-events.v1": {"cleanup.policy": "delete"},
+    "decisions.v1": {"max.message.bytes": "1000000"},
+    "situations.v1": {"retention.ms": "604800000"},
+    "outcomes.v1": {"retention.bytes": "1000000"},
+    "offers.v1": {"min.insync.replicas": "2"},
+    "controls.v1": {"max.compaction.lag.ms": "9000000000"},
+}
+"""All but the last would lose events, or take none."""
+
+
+@pytest.fixture
+def wrong_topics(broker: Broker) -> Iterator[dict[str, str]]:
+    """What a start must say of each topic that was changed; mended afterwards."""
+    alter(broker.bootstrap, WRONG, AlterConfigOpType.SET)
+    name = {topic: next(iter(config)) for topic, config in WRONG.items()}
+    yield {topic: f"{topic} {name[topic]} is {config[name[topic]]}" for topic, config in WRONG.items()}
+    planned = {topic.name: topic.config for topic in Platform(Settings(deployment=None)).topics}
+    mended = {topic: {name[topic]: planned[topic].get(name[topic], "1")} for topic in WRONG}
+    alter(broker.bootstrap, mended, AlterConfigOpType.SET)
+
+
+def alter(bootstrap: str, configs: dict[str, dict[str, str]], how: AlterConfigOpType) -> None:
+    """Changes settings of topics, and waits until the broker tells the new ones."""
+    admin = AdminClient(client_config(bootstrap))
+    entries = [
+        ConfigResource(
+            ResourceType.TOPIC, topic,
+            incremental_configs=[ConfigEntry(name, value, incremental_operation=how) for name, value in config.items()],
+        )
+        for topic, config in configs.items()
+    ]  # fmt: skip
+    for done in admin.incremental_alter_configs(entries).values():
+        done.result(30)
+    deadline = time.monotonic() + 30
+    while any(
+        configs[name].items() - (found.config or {}).items() for name, found in look(admin, bootstrap, configs).items()
+    ):
+        assert time.monotonic() < deadline, "the broker does not take the settings"
+
+
+def test_topics_that_would_lose_events_are_all_named_at_once(
+    data: Path, broker: Broker, wrong_topics: dict[str, str]
+) -> None:
+    tolerated = wrong_topics.pop("controls.v1")
+    wrong_topics["offers.v1"] = "offers.v1 min.insync.replicas is 2"
+    for ended in (headwater(data, "up", KAFKA=broker.bootstrap), stage("deliver", data, KAFKA=broker.bootstrap)):
+        refused(ended, 1, *wrong_topics.values(), "kafka-configs.sh --alter", "lower min.insync.replicas")
+        assert tolerated not in ended.err
+    live = headwater(data, "topics", "--live", "--json", KAFKA=broker.bootstrap)
+    assert live.code == 1
+    differing = {row["name"]: row["differences"] for row in live.data if row["differences"]}
+    assert differing.keys() == WRONG.keys()
+    for topic, told in wrong_topics.items():
+        assert any(f"{topic} {each}".startswith(told) for each in differing[topic]), differing[topic]
+    assert differing["controls.v1"] == ["max.compaction.lag.ms is 9000000000, planned 604800000 (tolerated)"]
+
+
+def test_missing_topics_that_may_not_be_created_are_all_named(data: Path, broker: Broker) -> None:
+    """Made with more replicas than there are brokers, which Kafka refuses as it refuses whoever has no right to."""
+    missing = ["receipts.court", "events.prison.releases.v1.intake.dlq"]
+    admin = AdminClient(client_config(broker.bootstrap))
+    for gone in admin.delete_topics(missing).values():
+        gone.result(30)
+    try:
+        for ended in (
+            headwater(data, "up", KAFKA=broker.bootstrap, REPLICATION=3),
+            stage("plan", data, KAFKA=broker.bootstrap, REPLICATION=3),
+        ):
+            refused(ended, 1, "cannot be created", *missing, "headwater topics", "HEADWATER_REPLICATION")
+    finally:
+        settings = Settings(deployment=None, event_partitions=2, core_partitions=4)
+        topics.ensure(broker.bootstrap, Platform(settings).topics, settings)
+
+
+def test_brokers_that_are_too_old(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "SIGN_VERSION", 99)
+    settings = Settings(deployment=None)
+    with pytest.raises(UserError) as fault:
+        topics.ensure(broker.bootstrap, topics.core(settings), settings)
+    assert fault.value.problem == f"Kafka at {broker.bootstrap} is older than 3.8: {broker.bootstrap}"
+    assert "upgrade" in fault.value.remedy
 
 
 # Databases.
@@ -181,9 +274,17 @@ def test_a_file_stands_where_the_data_folder_should_be(tmp_path: Path, broker: B
     below = file / "data"
     refused(headwater(file, "broker", "start"), 3, str(file), "HEADWATER_DATA")
     refused(headwater(file, "up", KAFKA=broker.bootstrap), 3, str(file))
-    ended = stage("intake", file, KAFKA=broker.bootstrap)
-    refused(ended, 3, str(file), "HEADWATER_DATA")
+    for name in ("intake", "plan"):
+        refused(stage(name, file, KAFKA=broker.bootstrap), 3, str(file), "HEADWATER_DATA")
     assert not below.exists()
+
+
+def test_a_state_folder_that_cannot_be_written(tmp_path: Path, broker: Broker, small_disk: Path) -> None:
+    """Mounted read-only, as a disk is after a fault; not even root may write there."""
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for name in ("correlate", "plan"):
+        ended = stage(name, tmp_path / "data", KAFKA=broker.bootstrap, STATE=small_disk)
+        refused(ended, 3, str(small_disk), "Read-only file system", "HEADWATER_STATE")
 
 
 @pytest.fixture
@@ -207,6 +308,7 @@ def test_the_disk_is_full(small_disk: Path, broker: Broker, tmp_path: Path) -> N
     fill(small_disk)
     refused(stage("deliver", data, KAFKA=broker.bootstrap), 3, str(data))
     refused(stage("intake", data, KAFKA=broker.bootstrap), 3, str(data))
+    refused(stage("plan", data, KAFKA=broker.bootstrap), 3, str(data), "No space left", "HEADWATER_DATA")
     refused(headwater(data, "simulate", "--persons", 200, "--out", small_disk / "town"), 3, str(small_disk))
     assert shutil.disk_usage(small_disk).free < 8192
 

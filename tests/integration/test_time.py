@@ -6,14 +6,17 @@ The stages' own tasks, fed with encoded records; days are counted from 3 March 2
 from __future__ import annotations
 
 import random
+import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rocksdict import Cache
 
 from processors.decisions import DecisionKind
 from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
@@ -21,9 +24,12 @@ from processors.offers.model import OfferState, Reason, Situation, SituationKind
 from schemas.attributes import encode_attributes
 from streams import topics
 from streams.composition import Platform
+from streams.kafka.log import read_partition
 from streams.kafka.transactions import Outgoing, Position
 from streams.settings import Settings
+from streams.stages.deciding import DECIDED
 from streams.stages.task import Task, work_off
+from streams.state.store import RocksStore
 from tests.integration.stages_in_process import (
     Record,
     Way,
@@ -288,6 +294,103 @@ def test_a_correlate_task_opened_on_the_log_says_nothing_again_and_goes_on_as_th
         )
 
 
+STATES = ("as it was left", "written long before", "cut short", "gone", "of another log")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_correlate_task_goes_on_from_whatever_state_it_finds(
+    new_platform: Callable[[str], Platform], life: list[Record], kafka: str, tmp_path: Path, state: str
+) -> None:
+    memory = new_platform("feeds")
+    write(kafka, topics.LIFE_EVENTS, life)
+    at = len(life) * 2 // 3
+    undisturbed = new_task(memory, "correlate", Position(0, ""))
+    told = [*work_off(undisturbed, life[:at])]
+    kept = replace(memory, is_state_kept=True)
+    folder = tmp_path / "state" / "correlate-1" / f"{topics.LIFE_EVENTS}-0"
+    first = new_task(kept, "correlate", Position(0, DECIDED))
+    for begin in range(0, at, 500):
+        for _ in work_off(first, life[begin : min(begin + 500, at)]):
+            pass
+        first.committed(min(begin + 500, at), {})
+        if state == "written long before" and begin == 500:
+            first._write()  # type: ignore[attr-defined]
+            shutil.copytree(folder, tmp_path / "before")
+    first.close()
+    write(kafka, topics.DECISIONS, [out for out in told if out.topic == topics.DECISIONS])
+    spoil(state, folder, tmp_path)
+    second = new_task(kept, "correlate", Position(at, undisturbed.note()))
+    assert news(memory, second.tick(is_idle=False)) == []
+    assert news(memory, [*work_off(second, life[at:])]) == news(memory, [*work_off(undisturbed, life[at:])])
+    second.close()
+
+
+def spoil(state: str, folder: Path, aside: Path) -> None:
+    """Does to a task's folder what may happen to it between two starts."""
+    if state == "written long before":
+        shutil.rmtree(folder)
+        (aside / "before").rename(folder)
+    elif state == "cut short":
+        for file in [*folder.glob("*.sst"), *folder.glob("*.log")]:
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+    elif state == "gone":
+        shutil.rmtree(folder)
+    elif state == "of another log":
+        store = RocksStore(folder, "1|another|life|0", Cache(1 << 20))
+        store.write([(b"m", b'{"source": 3, "count": 9}')])
+        store.close()
+
+
+@pytest.mark.parametrize("is_state_kept", [True, False])
+def test_offsets_set_back_to_the_beginning_tell_nothing_again(
+    new_platform: Callable[[str], Platform], life: list[Record], kafka: str, is_state_kept: bool
+) -> None:
+    memory = new_platform("feeds")
+    write(kafka, topics.LIFE_EVENTS, life)
+    told = decide(memory, life, cuts(random.Random(3), len(life)))
+    write(kafka, topics.DECISIONS, [out for out in told if out.topic == topics.DECISIONS])
+    write(kafka, topics.SITUATIONS, [out for out in told if out.topic == topics.SITUATIONS])
+    platform = replace(memory, is_state_kept=is_state_kept)
+    if is_state_kept:
+        first = new_task(platform, "correlate", Position(0, DECIDED))
+        first.close()
+    again = new_task(platform, "correlate", Position(0, ""))
+    said = [*again.tick(is_idle=False), *work_off(again, life)]
+    # Households hear everything again, and know it.
+    assert {out.topic for out in news(platform, said)} <= {topics.HOUSEHOLD_EVENTS}
+    again.close()
+
+    situations = list(read_partition(kafka, topics.SITUATIONS, 0))
+    records = [Record(topics.SITUATIONS, 0, m.offset() or 0, 0, None, m.value()) for m in situations]
+    plan = new_task(platform, "plan", Position(0, ""))
+    offers = [*work_off(plan, records)]
+    write(kafka, topics.OFFERS, offers)
+    plan.close()
+    assert len(offers) > 40
+    again = new_task(platform, "plan", Position(0, ""))
+    assert [out for out in work_off(again, records) if out.topic == topics.OFFERS] == []
+    again.close()
+
+
+def test_what_is_erased_from_the_log_leaves_the_state_and_nobody_is_told(new_way: Callable[[str], Way]) -> None:
+    way = new_way("feeds")
+    way.say(NOWHERE)
+    hear(way, day(3))
+    assert way.decisions
+    before = len(way.told)
+    key = f"{NOWHERE.person}|{NOWHERE.id}|{NOWHERE.arrival}".encode()
+    (gone,) = way.correlate.process([Record("life-events.v1", 0, 99, 0, key, None)]).outgoing
+    (decision,) = way.decisions
+    assert (gone.topic, gone.key, gone.value) == (
+        topics.DECISIONS,
+        f"{NOWHERE.person}|{decision.match}|".encode(),
+        None,
+    )
+    hear(way, day(4))
+    assert [out for out in way.told[before:] if out.topic == topics.DECISIONS] == []
+    assert way.correlate.report().held <= 1
+
+
 def test_a_plan_task_opened_on_the_log_goes_on_as_the_other(
     new_platform: Callable[[str], Platform], life: list[Record], kafka: str
 ) -> None:
@@ -302,6 +405,6 @@ def test_a_plan_task_opened_on_the_log_goes_on_as_the_other(
     for at in random.Random(5).sample(range(1, len(situations)), 5):
         first = new_task(platform, "plan", Position(0, ""))
         first.process(situations[:at])
-        second = new_task(platform, "plan", Position(at, ""))
+        second = new_task(platform, "plan", Position(at, first.note()))
         assert second.tick(is_idle=True) == []
         assert second.process(situations[at:]) == first.process(situations[at:]), f"cut at {at}: another state"

@@ -191,6 +191,57 @@ def test_sigterm_ends_within_seconds_and_with_code_0(echo: Echo) -> None:
     assert 0 < echo.done() < echo.ends()
 
 
+@pytest.mark.parametrize("what", ["chunk", "open"])
+def test_sigterm_ends_what_hangs_within_its_grace_and_with_code_0(echo: Echo, what: str) -> None:
+    """In the middle of a chunk that never ends, or of opening a partition."""
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    worker = echo.start(ECHO_HANG=what, ECHO_GRACE_S=2)
+    wait_until(lambda: "hangs on purpose" in echo.log().read_text(), "it hangs", echo)
+    assert stop_gently(worker) == 0
+    assert echo.done() == 0, "what did not end was committed"
+    last = echo.start()
+    wait_until(lambda: echo.done() >= echo.ends(), "a new worker does it all", echo)
+    assert stop_gently(last) == 0
+    echo.check_exactly_once()
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("chunk", "records wait and nothing was done for 3 s"),  # the event loop hangs
+        ("open", "the state of a partition has not got on for 3 s"),  # the loop ticks
+        ("fetch", "records wait and nothing was done for 3 s"),  # it ticks, but nothing is handed over
+        ("interpreter", "Timeout"),  # not even the watchdog gets a turn
+    ],
+)
+def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: str, said: str) -> None:
+    produce(echo, 3_000, random.Random(SEED), aborted=False)
+    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=3)
+    assert worker.wait(LIMIT_S) in (70, 1), echo.log().read_text()[-3000:]
+    log = echo.log().read_text(errors="replace")
+    assert "hangs on purpose" in log
+    assert said in log.split("hangs on purpose", 1)[1]
+    assert "echo_worker.py" in log.split(said, 1)[1], "where each thread stood is told"
+    last = echo.start()
+    wait_until(lambda: echo.done() >= echo.ends(), "a new worker goes on", echo)
+    assert stop_gently(last) == 0
+    echo.check_exactly_once()
+
+
+def test_an_idle_stage_is_left_alone(echo: Echo) -> None:
+    """Idle for longer than the watchdog's patience, then with work, then idle again."""
+    worker = echo.start(ECHO_PATIENCE_S=1)
+    wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    wait_until(lambda: echo.done() >= echo.ends(), "it works", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    assert stop_gently(worker) == 0
+    assert "stands still" not in echo.log().read_text()
+
+
 def test_a_fault_ends_the_worker_and_commits_nothing_more(echo: Echo) -> None:
     """An agent that raises loses its event and goes on, in Faust; here the process ends, for the supervisor."""
     produce(echo, 4_000, random.Random(SEED), aborted=False)
@@ -260,6 +311,56 @@ def is_shared_together(echo: Echo) -> bool:
     return all(
         len({frozenset(partitions) for partitions in share.values()}) == 1 and all(share.values()) for share in shares
     )
+
+
+def test_two_workers_share_the_work_through_rolling_restarts(kafka: str, tmp_path: Path) -> None:
+    echo = Echo(kafka, tmp_path, partitions=4)
+    try:
+        workers = {name: echo.start(name, ECHO_SLOW_S=0.02) for name in ("a", "b")}
+        wait_until(lambda: is_shared_together(echo), "both have partitions", echo)
+        for number in range(4):
+            produce(echo, 2_500, random.Random(SEED + number))
+            behind = echo.done()
+            name = "ab"[number % 2]
+            wait_until(lambda behind=behind: echo.done() > behind, "they get on", echo)
+            assert stop_gently(workers[name]) == 0
+            opened, undisturbed = echo.opened(name), echo.opened("ba"[number % 2])
+            workers[name] = echo.start(name, ECHO_SLOW_S=0.02)
+            wait_until(lambda name=name, opened=opened: echo.opened(name) >= opened + 2, "it takes its own again", echo)
+            assert echo.opened("ba"[number % 2]) == undisturbed, "static membership: a restart moved partitions"
+        wait_until(lambda: echo.done() >= echo.ends(), "everything is worked off", echo)
+        assert [stop_gently(worker) for worker in workers.values()] == [0, 0]
+        echo.check_exactly_once()
+        assert {worker_of(copy) for partition in range(4) for copy in echo.copies(partition)} == {"a", "b"}
+    finally:
+        echo.stop()
+
+
+def test_a_second_worker_of_the_same_name_is_refused_and_the_first_is_left_alone(echo: Echo, tmp_path: Path) -> None:
+    """On this machine at once; on another, when Kafka has had time to forget one that died."""
+    first = echo.start("a")
+    wait_until(lambda: echo.opened("a") == echo.partitions, "the first has its partitions", echo)
+    here, elsewhere = echo.start("a"), echo.start("a", HEADWATER_DATA=tmp_path / "other machine")
+    assert (here.wait(LIMIT_S), elsewhere.wait(LIMIT_S)) == (2, 2)
+    said = echo.log("a").read_text()
+    assert f"a worker {echo.name}-a runs on this machine already" in said
+    assert f"a worker {echo.name}-a runs elsewhere already (at 127.0.0.1)" in said
+    assert said.count("give this one another HEADWATER_WORKER") == 2
+    produce(echo, 400, random.Random(SEED))
+    wait_until(lambda: echo.done() >= echo.ends(), "the first works on", echo)
+    assert echo.opened("a") == echo.partitions, "its partitions were taken from it"
+    assert stop_gently(first) == 0
+    echo.check_exactly_once()
+
+
+def test_a_worker_that_died_is_followed_by_one_elsewhere(echo: Echo, tmp_path: Path) -> None:
+    first = echo.start("a")
+    wait_until(lambda: echo.opened("a") == echo.partitions, "the first has its partitions", echo)
+    first.kill()
+    first.wait()
+    heir = echo.start("a", HEADWATER_DATA=tmp_path / "other machine")
+    wait_until(lambda: echo.opened("a") == 2 * echo.partitions, "Kafka forgets the first, the other takes over", echo)
+    assert stop_gently(heir) == 0
 
 
 # The committer alone: what transactions.py takes for granted of Kafka.

@@ -26,6 +26,7 @@ from processors.offers.model import (
 from processors.offers.plan import PlanInput, advance
 from processors.offers.policy import DAY_MS, ContactPolicy
 from processors.offers.state import PartitionState
+from processors.pauses import Pause, PauseKind
 
 patient = settings(deadline=None)
 """A busy machine is no fault of plan's."""
@@ -78,6 +79,12 @@ def stories(draw: st.DrawFn, where: int = 0) -> list[Situation | Control]:
             lines.append(situation(SituationKind.MATCHED, match, where, known=day, hold=hold, replaces=old))
             live.append(match)
     return lines
+
+
+def pause(of: str, is_paused: bool) -> Pause:
+    """Every situation here is of the rule `rule`, and led by `t0` or `t1`."""
+    kind = PauseKind.RULE if of == "rule" else PauseKind.RECIPIENT
+    return Pause(kind, of, is_paused, "a trial", "an officer", 0)
 
 
 def known(line: Situation | Control) -> int:
@@ -152,6 +159,7 @@ anything = st.lists(
             st.integers(0, 40),
         ),
         st.builds(lambda source, day: SituationMark(source, 2, day * DAY_MS), st.integers(0, 1), st.integers(0, 90)),
+        st.sampled_from([pause(of, on) for of in ("rule", "t0", "t1") for on in (True, False)]),
     ),
     max_size=40,
 )
@@ -270,6 +278,10 @@ def _check_limits(policy: ContactPolicy, records: list[OfferRecord]) -> None:
 def test_every_match_has_one_fate(policy: ContactPolicy, story: list[Situation | Control], every: int) -> None:
     """Matches never taken back nor restored: one record each; the others at most one per coming."""
     records = play(policy, in_time(story, every))
+    _check_fates(story, records)
+
+
+def _check_fates(story: list[Situation | Control], records: list[OfferRecord]) -> None:
     comings = [each.match for each in story if isinstance(each, Situation) and each.kind is SituationKind.MATCHED]
     withdrawn = {each.match for each in story if isinstance(each, Situation) and each.kind is SituationKind.WITHDRAWN}
     seen: set[str] = set()
@@ -350,3 +362,35 @@ def test_nobody_is_offered_anything_while_opted_out(policy: ContactPolicy, story
     for record in records:
         if record.reason is Reason.OPTED_OUT:
             assert any(each.at <= record.at for each in words)
+
+
+@patient
+@given(policies, stories(), st.integers(0, 60), st.sampled_from(["rule", "t0", "t1"]))
+def test_a_pause_only_delays_and_nothing_is_lost(
+    policy: ContactPolicy, story: list[Situation | Control], day: int, of: str
+) -> None:
+    """Held from the beginning to the end of a day: no offer of it meanwhile, and every match has its fate."""
+    inputs = in_time(story)
+    over = next((n for n, each in enumerate(inputs) if isinstance(each, SituationMark) and each.now >= day * DAY_MS), 0)
+    state, before = advance(policy, PartitionState(), [pause(of, True), *inputs[:over]])
+    for record in before:
+        for each in record.situations if record.state is OfferState.OPEN else ():
+            assert of != "rule", each
+    opened = {each.offer: each for each in before if each.version == 1}
+    assert all(each.lead != of for each in opened.values())
+    state, after = advance(policy, state, [pause(of, False), *inputs[over:]])
+    assert state.waiting == 0
+    for records in by_household([*before, *after]).values():
+        _check_limits(policy, records)
+        _check_versions(records)
+    _check_fates(story, [*before, *after])
+
+
+@patient
+@given(policies, stories(), stories(1))
+def test_a_pause_that_ends_before_anything_is_ripe_changes_nothing(
+    policy: ContactPolicy, one: list[Situation | Control], two: list[Situation | Control]
+) -> None:
+    inputs = in_time([*one, *two])
+    assert play(policy, [pause("rule", True), pause("rule", False), *inputs]) == play(policy, inputs)
+    assert play(policy, [pause("nobody", True), *inputs]) == play(policy, inputs)

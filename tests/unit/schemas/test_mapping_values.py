@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.surge import Brake
 from schemas.attributes import decode_attributes
 from schemas.contract import Contract, load_contract
 from schemas.outcomes import Mapped, Rejection, RejectionReason
@@ -49,6 +50,19 @@ def test_a_feed_begins_with_the_local_day_its_contract_names(tmp_path: Path):
     assert _contract(tmp_path, "real").begins_ms is None
     begins = _contract(tmp_path, "real", "id: id\nbegins: 2024-01-01").begins_ms
     assert begins == int(datetime(2023, 12, 31, 23, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("written", "brake"),
+    [
+        ("", Brake(10, 1_000)),
+        ("\nsurge: off", None),
+        ("\nsurge: {factor: 2.5}", Brake(2.5, 1_000)),
+        ("\nsurge: {factor: 20, floor: 5000}", Brake(20, 5_000)),
+    ],
+)
+def test_what_a_surge_is_is_the_contracts_to_say(tmp_path: Path, written: str, brake: Brake | None):
+    assert _contract(tmp_path, "real", f"id: id{written}").brake == brake
 
 
 @pytest.mark.parametrize(

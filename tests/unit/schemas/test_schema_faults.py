@@ -50,6 +50,9 @@ def test_every_fault_of_every_file_is_told_at_once(town):
     [
         ("settles_within: ", "settles_within: soon ", "is not a duration"),
         ("version: 1\n", "version: 1\nbegins: once\n", "`begins` is not a date"),
+        ("version: 1\n", "version: 1\nsurge: never\n", "`surge` is not a mapping"),
+        ("version: 1\n", "version: 1\nsurge: {factor: 0.5}\n", "a factor above 1"),
+        ("version: 1\n", "version: 1\nsurge: {times: 5}\n", "`surge` has no field `times`"),
         ("STRUCK: annulled", "STRUCK: struck", "`struck` is no change kind"),
         ("PETITION: eviction_claim_filed", "PETITION: eviction_claimed", "`events` has no `eviction_claimed`"),
         ("      amount: claim.amount", "      amounts: claim.amount", "has no attribute `amounts`"),

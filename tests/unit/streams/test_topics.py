@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from streams import composition, topics
-from streams.errors import UserError
 from streams.settings import Settings
-from streams.topics import Topic, partition_of
+from streams.topics import partition_of
 
 
 def test_a_key_goes_where_it_went_in_every_earlier_release() -> None:
@@ -36,12 +33,3 @@ def test_every_topic_is_said_once_and_says_what_it_holds() -> None:
     contracts = composition.Platform(settings).deployment.contracts.values()
     assert {by_name[contract.topic].partitions for contract in contracts} == {3}
     assert {by_name[topics.dead_letters(contract.topic, "intake")].partitions for contract in contracts} == {1}
-
-
-def test_another_number_of_partitions_is_refused_with_the_remedy() -> None:
-    wanted = [Topic("a", 2, "key", "meaning"), Topic("b", 4, "key", "meaning"), Topic("new", 4, "key", "meaning")]
-    topics._check_partitions(wanted, {"a": 2, "b": 4, "foreign": 9})
-    with pytest.raises(UserError) as refused:
-        topics._check_partitions(wanted, {"a": 2, "b": 3})
-    assert "topic b has 3 partitions, this deployment expects 4" in refused.value.problem
-    assert "HEADWATER_CORE_PARTITIONS" in refused.value.remedy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +13,7 @@ from processors.offers.model import OfferRecord, Reason, Situation, SituationKin
 from processors.offers.plan import PlanInput, advance
 from processors.offers.policy import DAY_MS, ContactPolicy
 from processors.offers.state import PartitionState
+from processors.pauses import Pause, PauseKind
 
 POLICY = ContactPolicy(open_for_days=28, cool_down_days=30, cap_offers=2, cap_within_days=365)
 
@@ -292,3 +294,60 @@ def test_the_word_of_another_member_closes_and_blocks_what_is_about_the_househol
         (12, "suppressed", 0, "opted-out", "n", "n"),
     ]
     assert told(matched("m", 0), mark(11), other, mark(12)) == [(10, "open", 1, "", "m", "m")]
+
+
+def rule_paused(is_paused: bool) -> Pause:
+    return Pause(PauseKind.RULE, "rule", is_paused, "", "an officer", 0)
+
+
+def team_paused(is_paused: bool, team: str = "t1") -> Pause:
+    return Pause(PauseKind.RECIPIENT, team, is_paused, "", "an officer", 0)
+
+
+@pytest.mark.parametrize("order", [rule_paused, team_paused])
+def test_what_is_paused_waits_when_ripe_and_is_placed_in_order_of_due_time_when_resumed(
+    order: Callable[[bool], Pause],
+) -> None:
+    story = [matched("m", 5), matched("n", 0), order(True), mark(40)]
+    assert told(*story) == []
+    assert told(*story, order(False)) == []
+    assert told(*story, order(False), mark(40)) == [(40, "open", 1, "", "n", "n"), (40, "open", 2, "", "n+m", "m")]
+
+
+def test_others_go_on_while_one_is_paused() -> None:
+    other = matched("n", 0, rule="other", lead="t2", household="h2")
+    assert told(matched("m", 0), other, rule_paused(True), mark(10)) == [(10, "open", 1, "", "n", "n")]
+    assert told(matched("m", 0), other, team_paused(True, "t2"), mark(10)) == [(10, "open", 1, "", "m", "m")]
+
+
+def test_an_offer_that_is_open_stays_and_ends_in_its_time() -> None:
+    assert told(matched("m", 0), mark(10), rule_paused(True), matched("n", 5), mark(100)) == [
+        (10, "open", 1, "", "m", "m"),
+        (38, "lapsed", 2, "", "m", ""),
+    ]
+
+
+def test_a_replacement_takes_its_place_in_an_open_offer_even_if_paused() -> None:
+    story = [matched("m", 0), mark(10), rule_paused(True), withdrawn("m", 12), matched("n", 12, replaces="m")]
+    assert told(*story, mark(30)) == [(10, "open", 1, "", "m", "m"), (12, "open", 2, "", "n", "n")]
+
+
+def test_what_waits_may_be_withdrawn_or_followed_and_words_are_heeded() -> None:
+    waiting = [matched("m", 0), rule_paused(True), mark(20)]
+    assert told(*waiting, withdrawn("m", 25), mark(30)) == [(25, "suppressed", 0, "retracted", "m", "m")]
+    followed = [withdrawn("m", 25), matched("n", 25, replaces="m")]
+    assert told(*waiting, *followed, mark(60)) == []
+    assert told(*waiting, *followed, mark(60), rule_paused(False), mark(61)) == [(60, "open", 1, "", "n", "n")]
+    assert told(*waiting, withdrawn("m", 0), mark(60)) == []
+    assert told(*waiting, control("opt-out", 25), mark(30), rule_paused(False), mark(31)) == [
+        (30, "suppressed", 0, "opted-out", "m", "m")
+    ]
+
+
+def test_paused_twice_over_waits_for_both_and_is_counted() -> None:
+    state, _ = advance(POLICY, PartitionState(), [matched("m", 0), rule_paused(True), team_paused(True), mark(20)])
+    assert (state.held, state.waiting) == (0, 1)
+    state, records = advance(POLICY, state, [rule_paused(False), mark(21)])
+    assert (state.waiting, records) == (1, [])
+    state, records = advance(POLICY, state, [team_paused(False), mark(22)])
+    assert (state.waiting, len(records)) == (0, 1)

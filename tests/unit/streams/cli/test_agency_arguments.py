@@ -23,9 +23,7 @@ from streams.cli import outcome
 from streams.cli.dlq import grouped
 from streams.cli.publish import choose, record_of
 from streams.cli.receipts import in_words, lines, show
-from streams.cli.topics import differences
 from streams.errors import Unreachable, WrongUse
-from streams.topics import Topic
 
 DEMO = Path(infra.__file__).parent / "demo"
 BOX = Box("events.a.b.v1.intake.dlq", "events.a.b.v1", "intake")
@@ -69,17 +67,6 @@ def test_topics_need_no_broker() -> None:
 @pytest.mark.parametrize("words", ["topics --live", "receipts", "dlq list", "dlq replay ngo.help-requests"])
 def test_without_a_broker_the_remedy_is_told(words: str) -> None:
     assert isinstance(CliRunner().invoke(cli.app, words.split()).exception, Unreachable)
-
-
-def test_a_topic_is_compared_with_its_plan() -> None:
-    topic = Topic("t", 2, "k", "m", {"cleanup.policy": "delete", "retention.ms": "5"})
-    assert differences(topic, None, {}) == ["missing"]
-    assert differences(topic, 2, {"cleanup.policy": "delete", "retention.ms": "5", "other": "x"}) == []
-    assert differences(topic, 3, {"cleanup.policy": "compact"}) == [
-        "3 partitions, planned 2",
-        "cleanup.policy is compact, planned delete",
-        "retention.ms is unset, planned 5",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import pytest
 
@@ -21,8 +22,9 @@ from streams.observing.ports import Place, places
 from streams.observing.process import routes_of
 from streams.observing.processes import Seen, look
 from streams.observing.server import Answer, serving
+from streams.observing.standing import Standing
 from streams.observing.supervision import supervised
-from streams.processes import STAGES
+from streams.processes import STAGES, with_workers
 from streams.settings import Settings
 
 FEED = "court.eviction-proceedings"
@@ -61,7 +63,7 @@ def test_every_process_has_its_meaning() -> None:
 def test_all_is_well(stack: ExitStack) -> None:
     deliver = Meters("deliver")
     deliver.show_offers({OfferState.OPEN: 3}, {Reason.COOL_DOWN: 2})
-    page = overview(seen(stack, correlate(60.0), deliver), {"deliver": 1})
+    page = overview(seen(stack, correlate(60.0), deliver), {"deliver": Standing(restarts=1)})
     assert page.attention == ()
     assert [(line.name, line.state, line.restarts) for line in page.processes] == [
         ("correlate", "ready", 0),
@@ -94,6 +96,16 @@ def test_a_feed_is_silent_beyond_two_days_or_what_its_contract_lets_it_take(
     page = overview(seen(stack, correlate(delay_s, settles_s)), {})
     assert page.feeds[0].is_silent is is_silent
     assert any(FEED in each for each in page.attention) is is_silent
+
+
+def test_what_is_held_needs_somebody(stack: ExitStack) -> None:
+    intake, plan = Meters("intake"), Meters("plan")
+    intake.feed_held.labels(FEED, "events.of.it", "officer").set(1_700_000_000)
+    plan.situations_paused.set(12)
+    held, paused = overview(seen(stack, intake, plan), {}).attention
+    assert held.startswith(f"{FEED} has been held since 2023-11-14T22:13:20Z")
+    assert f"headwater resume --feed {FEED}" in held
+    assert paused.startswith("12 situations become no offers")
 
 
 def test_feeds_are_not_judged_before_correlate_is_ready(stack: ExitStack) -> None:
@@ -139,8 +151,14 @@ def test_the_supervisor_serves_page_targets_and_its_own_metrics(stack: ExitStack
             {"targets": [f"127.0.0.1:{port + 1 + STAGES.index('relay')}"], "labels": {"process": "relay"}},
             {"targets": [f"127.0.0.1:{port + 1 + STAGES.index('board')}"], "labels": {"process": "board"}},
         ]
-        supervision.count_restart("relay")
-        assert 'headwater_stage_restarts_total{stage="relay"} 1.0' in fetch(f"{supervision.address}metrics")
+        supervision.note("relay", Standing(restarts=1, ends_in_a_row=2, pause_s=0.8, failing_since=1000.0, code=3))
+        supervision.note("relay", Standing(restarts=2, ends_in_a_row=3, pause_s=1.6, failing_since=1000.0, code=3))
+        told = fetch(f"{supervision.address}metrics")
+        assert 'headwater_stage_restarts_total{stage="relay"} 2.0' in told
+        assert 'headwater_stage_restart_pause_seconds{stage="relay"} 1.6' in told
+        assert 'headwater_stage_failing_since_timestamp_seconds{stage="relay"} 1000.0' in told
+        assert 'headwater_stage_failing_since_timestamp_seconds{stage="board"} 0.0' in told
+        assert "relay ends again and again (3 times since 00:16 UTC, code 3;" in fetch(supervision.address)
         assert "Needs attention" in fetch(supervision.address)
         with urllib.request.urlopen(supervision.address) as answer:
             assert answer.headers["Refresh"] == "15"
@@ -152,13 +170,40 @@ def test_the_supervisor_serves_page_targets_and_its_own_metrics(stack: ExitStack
 def test_without_a_port_there_is_no_page_and_nobody_is_told_a_port() -> None:
     with supervised(Settings(metrics_port=None), STAGES) as supervision:
         assert (supervision.address, supervision.environments) == ("", {})
-        supervision.count_restart("plan")
+        supervision.note("plan", Standing(restarts=1))
+        assert supervision.standings == {"plan": Standing(restarts=1)}
 
 
 def test_ports_are_the_same_whichever_processes_run() -> None:
     settings = Settings(metrics_port=9000, board_port=8600, gateway_port=8601)
     assert places(settings, ["relay"]) == (Place("relay", 9001 + STAGES.index("relay")),)
     assert set(places(settings, ["relay"])) < set(places(settings, STAGES))
+
+
+def test_workers_of_a_stage_have_ports_of_their_own_and_the_first_one_the_stages() -> None:
+    settings = Settings(metrics_port=9000, board_port=8600, gateway_port=8601)
+    found = {place.process: place.port for place in places(settings, with_workers(STAGES, 3))}
+    assert len(set(found.values())) == len(found) == 5 * 3 + 4
+    one = {place.process: place.port for place in places(settings, STAGES)}
+    assert [found["plan-1"], found["board"]] == [one["plan"], one["board"]]
+    assert found["plan-3"] == one["plan"] + 2 * len(STAGES)
+    assert {place.process: place.port for place in places(settings, ["plan-1", "plan-2"])}.items() <= found.items()
+    with pytest.raises(WrongUse, match="9001 and the 23 ports"):
+        places(Settings(metrics_port=9001, board_port=9020, gateway_port=1), with_workers(STAGES, 3))
+
+
+def test_several_workers_are_shown_each_and_feeds_and_offers_once(stack: ExitStack) -> None:
+    workers = seen(stack, correlate(60.0), correlate(7_200.0), Meters("deliver"))
+    names = ("correlate-1", "correlate-2", "deliver-1")
+    named = [replace(each, process=name) for each, name in zip(workers, names, strict=True)]
+    page = overview(named, {"correlate-2": Standing(4, 3, 1.6, 1000.0, 70)})
+    assert [line.name for line in page.processes] == ["correlate-1", "correlate-2", "deliver-1"]
+    assert [(line.name, line.behind) for line in page.feeds] == [(FEED, "2 hours")]
+    assert page.offers["open"] == 0
+    assert page.attention == (
+        "correlate-2 ends again and again (3 times since 00:16 UTC, code 70; the end of its log says why): "
+        "no situation is found; what happened waits on the log.",
+    )
 
 
 @pytest.mark.parametrize(("port", "board"), [(8599, 8600), (8596, 8600), (65530, 8600)])

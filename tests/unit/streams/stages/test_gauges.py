@@ -6,6 +6,7 @@ import pytest
 from faust.types import TP
 
 from processors.offers.model import OfferState, Reason
+from processors.pauses import BRAKE, Pause, PauseKind
 from schemas.deployment import Deployment
 from schemas.outcomes import RejectionReason
 from sinks.case_db import Counts
@@ -90,6 +91,24 @@ def test_offers_that_are_no_more_are_zero() -> None:
     assert value(meters, "offers", state="open") == 0
     assert value(meters, "offers", state="lapsed") == 2
     assert value(meters, "suppressed", reason="cool-down") == 0
+
+
+def test_what_is_held_is_shown_as_long_as_it_is() -> None:
+    meters = Meters("intake")
+    gauges = StageGauges("intake", meters, is_wall=True)
+    for by, shown in ((BRAKE, "surge-brake"), ("els", "officer")):
+        order = Pause(PauseKind.FEED, "a.b", True, "", by, 5_000)
+        gauges.holds("events.a.b", order)
+        labels = {"feed": "a.b", "topic": "events.a.b", "by": shown}
+        assert value(meters, "feed_held_since_timestamp_seconds", **labels) == 5
+        gauges.holds_no_more("events.a.b", order)
+        assert value(meters, "feed_held_since_timestamp_seconds", **labels) is None
+
+
+def test_what_waits_for_a_paused_rule_is_added_up() -> None:
+    meters = Meters("plan")
+    StageGauges("plan", meters, is_wall=True).stand([Report(waiting=2), Report(waiting=3)])
+    assert value(meters, "situations_paused") == 5
 
 
 def test_waits_are_observed_in_seconds() -> None:

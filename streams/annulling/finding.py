@@ -1,0 +1,119 @@
+"""Finds what is to be taken back on `life-events.v1`, with all that was said of the same facts.
+
+Joins no group; reads partitions in bulk, twice where something was found: what a wrong file says can only
+be judged with what others said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Message
+
+from processors.annulment import Sorted, sort
+from processors.events import LifeEvent
+from schemas.codec import Codec
+from streams import topics
+from streams.agencies.batches import batch_of
+from streams.kafka.log import partitions_of, read_partition
+from streams.stages.restoring import TYPE_HEADER
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be taken back.
+
+    Attributes:
+        ids: of life events; empty: all of the batch.
+        batch: whose events; None: of any.
+        feed: of this feed only; None: of any.
+    """
+
+    ids: frozenset[str] = frozenset()
+    batch: bytes | None = None
+    feed: str | None = None
+
+    def is_named(self, line_id: str, batch: bytes | None) -> bool:
+        """Whether a line may be meant, by what can be seen without decoding it."""
+        return line_id in self.ids if self.ids else batch is not None and batch == self.batch
+
+
+def find(bootstrap: str, codec: Codec, wanted: Wanted, progress: Progress) -> Sorted:
+    """Finds what is to be taken back, with what can be done about it.
+
+    Raises:
+        Unreachable: the broker stopped answering.
+    """
+    found = Sorted()
+    for partition in partitions_of(bootstrap, topics.LIFE_EVENTS):
+        wrong: dict[str, LifeEvent] = {}
+        for read, (message, line_id) in enumerate(_lines(bootstrap, partition), start=1):
+            if read % 50_000 == 0:
+                progress(f"partition {partition}: {read:,} events read")
+            if wanted.is_named(line_id, _batch(message)):
+                line = codec.decode(message.value())
+                if isinstance(line, LifeEvent) and wanted.feed in {None, line.feed}:
+                    wrong.setdefault(line.id, line)
+        if wrong:
+            found = _joined(found, _judged(bootstrap, codec, partition, wanted, wrong))
+    return found
+
+
+def _judged(bootstrap: str, codec: Codec, partition: int, wanted: Wanted, wrong: dict[str, LifeEvent]) -> Sorted:
+    """Looks at everything else that was said of these facts."""
+    speaking: list[LifeEvent] = []
+    told: set[str] = set()
+    persons = {line.person for line in wrong.values()}
+    for message, line_id in _lines(bootstrap, partition):
+        if line_id in wrong:
+            if not wanted.ids and _batch(message) != wanted.batch:
+                told.add(line_id)
+        elif not _is_created(message) and _person(message) in persons:
+            line = codec.decode(message.value())
+            if isinstance(line, LifeEvent) and line.replaces is not None:
+                speaking.append(line)
+    return sort(wrong, speaking, frozenset(told), is_whole=bool(wanted.ids))
+
+
+def _joined(one: Sorted, other: Sorted) -> Sorted:
+    return Sorted(
+        (*one.standing, *other.standing),
+        one.annulled + other.annulled,
+        one.corrected + other.corrected,
+        one.told + other.told,
+        one.speaking + other.speaking,
+    )
+
+
+def _lines(bootstrap: str, partition: int) -> Iterator[tuple[Message, str]]:
+    """Records with the id their key names: `person|id|arrival`; marks and controls have other keys."""
+    for message in read_partition(bootstrap, topics.LIFE_EVENTS, partition):
+        parts = _key(message).split("|")
+        if len(parts) == 3 and parts[0] != "mark":
+            yield message, parts[1]
+
+
+def _key(message: Message) -> str:
+    key = message.key()
+    return key.decode(errors="replace") if isinstance(key, bytes) else key or ""
+
+
+def _person(message: Message) -> str:
+    return _key(message).partition("|")[0]
+
+
+def _headers(message: Message) -> list[tuple[str, bytes | None]]:
+    found = message.headers() or []
+    assert isinstance(found, list)  # a mapping is for sending only
+    return found  # type: ignore[return-value]  # never text: that is for sending, too
+
+
+def _batch(message: Message) -> bytes | None:
+    return batch_of(_headers(message))
+
+
+def _is_created(message: Message) -> bool:
+    return any(name == TYPE_HEADER for name, _ in _headers(message))
