@@ -46,7 +46,8 @@ from streams.stages.watchdog import Watchdog
 log = structlog.get_logger()
 
 CHUNK_RECORDS = 5000
-TICK_S = 1.0
+TICK_S, SECOND_S, BRISK_S = 0.1, 1.0, 2.0
+"""Time passes for the tasks once a second; ten times while there is traffic: plan waits for everybody's clock."""
 REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
@@ -98,6 +99,7 @@ class StageWorker:
         self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
+        self._taken_at = self._next_second = 0.0
         self.app = self._new_app()
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
@@ -179,6 +181,7 @@ class StageWorker:
             if not work.is_behind(chunk):
                 self._rewind(tp, work)
             return
+        self._taken_at = time.monotonic()
         while self._work.get(tp) is work and work.step():
             if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
                 self._rewind(tp, work)
@@ -188,21 +191,29 @@ class StageWorker:
     async def _tick(self) -> None:
         try:
             self._health.beat()
+            now = time.monotonic()
+            is_second = now >= self._next_second
+            if is_second:
+                self._next_second = now + SECOND_S
+            elif now - self._taken_at > BRISK_S:
+                return
             for tp, work in list(self._work.items()):
                 if self._work.get(tp) is work:  # not revoked while others ticked
-                    is_held = self._holding.look(tp, work.position)
-                    end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
-                    while work.tick(is_idle=end is not None and work.position >= end):
-                        await asyncio.sleep(0)
-                        if self._work.get(tp) is not work:
-                            break
-                    self._gauges.lag(tp, 0 if end is None else end - work.position)
-                    if not is_held:
-                        await self._fetch_again_if_lost(tp, work)
+                    await self._tick_one(tp, work, is_second)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
+
+    async def _tick_one(self, tp: TP, work: PartitionWork, is_second: bool) -> None:
+        is_held = self._holding.look(tp, work.position)
+        end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
+        while self._work.get(tp) is work and work.tick(is_idle=end is not None and work.position >= end):
+            await asyncio.sleep(0)
+        if is_second:
+            self._gauges.lag(tp, 0 if end is None else end - work.position)
+            if not is_held:
+                await self._fetch_again_if_lost(tp, work)
 
     async def _report(self) -> None:
         """Between chunks, so that whatever is counted is committed."""
