@@ -68,6 +68,17 @@ def running(
         _end(process)
 
 
+def succeed(what: str, command: Sequence[str]) -> None:
+    """Runs a command to its end.
+
+    Raises:
+        Failed: it ended with another code than 0; with what it said.
+    """
+    done = subprocess.run(list(command), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{what} ended with code {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs a module with this interpreter."""
     return [sys.executable, "-m", module, *arguments]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -22,7 +20,7 @@ from streams import topics
 from streams.kafka.log import read_topic
 
 HERE = Path(__file__).parent
-QUIX = Path(".venv-peers")
+QUIX = HERE.parents[1] / ".venv-peers"
 """Quix Streams pins another confluent-kafka than the platform."""
 
 
@@ -56,7 +54,8 @@ def peers(cluster: Cluster) -> list[Peer]:
     """Everybody, the limit first; fetches and builds what they need.
 
     Raises:
-        UserError: something could not be fetched.
+        UserError: an archive could not be fetched.
+        Failed: a peer could not be built or installed.
     """
     classes = cluster.folder / "classes"
     jars = building.build(cluster.settings.cache, classes)
@@ -135,13 +134,10 @@ def _told(job: Job) -> list[str]:
 
 
 def _quix_python() -> Path:
-    python = QUIX.resolve() / "bin" / "python"
+    python = QUIX / "bin" / "python"
     if not (QUIX / ".installed").exists():
         venv.create(QUIX, with_pip=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes",
-             "-r", str(HERE / "quix.lock")],
-            check=True, stdout=sys.stderr,
-        )  # fmt: skip
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
+        processes.succeed("installing Quix Streams", [str(python), *install, str(HERE / "quix.lock")])
         (QUIX / ".installed").touch()
     return python

