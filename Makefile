@@ -25,6 +25,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables of demo: PERSONS=$(PERSONS) MONTHS=$(MONTHS) SEED=$(SEED) ONCE=1 JSON=FILE"
+	@echo "  variables of bench: PART= EVENTS= PERSONS= ROUNDS= PEERS= LARGEST= BURST_S= (docs/performance.md)"
 	@echo "  variables of faults and soak: SEED=$(SEED) CASES= HOURS=$(HOURS) RATE= (0: half of what is possible)"
 	@echo "  variables of mutants: COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS)"
 
@@ -73,8 +74,8 @@ check: setup-dev ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup-dev ## Measures throughput; writes bench/results.json
-	$(BIN)/python -m bench
+bench: setup-dev ## Speed beside other stream processors, in one run (PART=correlate: one part); writes bench/results.json
+	$(BIN)/python -m bench $(PART)
 
 mutants: setup-dev ## Puts COUNT small slips into the rules, one at a time; the tests must notice 85%
 	$(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
@@ -94,5 +95,5 @@ lock: setup-dev ## Resolves the dependencies afresh into both lock files
 
 clean: ## Stops the embedded broker; removes .venv, the data in .headwater and all caches
 	-[ ! -x $(BIN)/headwater ] || $(BIN)/headwater broker stop
-	rm -rf .venv .headwater dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .headwater dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -205,6 +205,13 @@ def stage(name: str, platform: Platform) -> Iterator[Stage]:
 
 
 @contextmanager
+def unattended(name: str, platform: Platform) -> Iterator[Stage]:
+    """Builds a stage for a tool that runs its tasks itself; makes no topic."""
+    with _BUILDERS[name](platform) as built:
+        yield built
+
+
+@contextmanager
 def _intake(platform: Platform) -> Iterator[Stage]:
     deployment, settings = platform.deployment, platform.settings
     by_topic = {contract.topic: contract for contract in deployment.contracts.values()}

@@ -7,7 +7,7 @@ be judged with what others said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
@@ -28,26 +28,39 @@ class Wanted:
 
     Attributes:
         ids: of life events; empty: all of the batch.
-        batch: whose events; None: of any.
+        batches: files whose events; empty: any.
         feed: of this feed only; None: of any.
     """
 
     ids: frozenset[str] = frozenset()
-    batch: bytes | None = None
+    batches: frozenset[bytes] = frozenset()
     feed: str | None = None
 
     def is_named(self, line_id: str, batch: bytes | None) -> bool:
         """Whether a line may be meant, by what can be seen without decoding it."""
-        return line_id in self.ids if self.ids else batch is not None and batch == self.batch
+        return line_id in self.ids if self.ids else batch in self.batches
 
 
-def find(bootstrap: str, codec: Codec, wanted: Wanted, progress: Progress) -> Sorted:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        lines: sorted by what can be done about them.
+        elsewhere: batches, besides those that are to be taken back, that told the same.
+    """
+
+    lines: Sorted = field(default_factory=Sorted)
+    elsewhere: frozenset[str] = frozenset()
+
+
+def find(bootstrap: str, codec: Codec, wanted: Wanted, progress: Progress) -> Found:
     """Finds what is to be taken back, with what can be done about it.
 
     Raises:
         Unreachable: the broker stopped answering.
     """
-    found = Sorted()
+    found = Found()
     for partition in partitions_of(bootstrap, topics.LIFE_EVENTS):
         wrong: dict[str, LifeEvent] = {}
         for read, (message, line_id) in enumerate(_lines(bootstrap, partition), start=1):
@@ -62,30 +75,35 @@ def find(bootstrap: str, codec: Codec, wanted: Wanted, progress: Progress) -> So
     return found
 
 
-def _judged(bootstrap: str, codec: Codec, partition: int, wanted: Wanted, wrong: dict[str, LifeEvent]) -> Sorted:
+def _judged(bootstrap: str, codec: Codec, partition: int, wanted: Wanted, wrong: dict[str, LifeEvent]) -> Found:
     """Looks at everything else that was said of these facts."""
     speaking: list[LifeEvent] = []
     told: set[str] = set()
+    elsewhere: set[str] = set()
     persons = {line.person for line in wrong.values()}
     for message, line_id in _lines(bootstrap, partition):
         if line_id in wrong:
-            if not wanted.ids and _batch(message) != wanted.batch:
+            batch = _batch(message)
+            if not wanted.ids and batch not in wanted.batches:
                 told.add(line_id)
+                elsewhere.add((batch or b"none").decode(errors="replace"))
         elif not _is_created(message) and _person(message) in persons:
             line = codec.decode(message.value())
             if isinstance(line, LifeEvent) and line.replaces is not None:
                 speaking.append(line)
-    return sort(wrong, speaking, frozenset(told), is_whole=bool(wanted.ids))
+    return Found(sort(wrong, speaking, frozenset(told), is_whole=bool(wanted.ids)), frozenset(elsewhere))
 
 
-def _joined(one: Sorted, other: Sorted) -> Sorted:
-    return Sorted(
-        (*one.standing, *other.standing),
-        one.annulled + other.annulled,
-        one.corrected + other.corrected,
-        one.told + other.told,
-        one.speaking + other.speaking,
+def _joined(one: Found, other: Found) -> Found:
+    first, second = one.lines, other.lines
+    lines = Sorted(
+        (*first.standing, *second.standing),
+        first.annulled + second.annulled,
+        first.corrected + second.corrected,
+        first.told + second.told,
+        first.speaking + second.speaking,
     )
+    return Found(lines, one.elsewhere | other.elsewhere)
 
 
 def _lines(bootstrap: str, partition: int) -> Iterator[tuple[Message, str]]:

@@ -20,6 +20,7 @@ from streams.cli.offers import offers
 from streams.cli.pause import pause, resume
 from streams.cli.publish import publish
 from streams.cli.receipts import receipts
+from streams.cli.replay import replay_command
 from streams.cli.settings import settings_command
 from streams.cli.simulate import simulate
 from streams.cli.topics import topics
@@ -63,6 +64,7 @@ app.command()(offers)
 app.add_typer(person.app, name="person")
 app.add_typer(identity.app, name="identity")
 app.add_typer(access.app, name="access")
+app.command("replay")(replay_command)
 app.add_typer(aggregates.app, name="aggregates")
 app.command()(verify)
 app.command("settings")(settings_command)

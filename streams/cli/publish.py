@@ -17,7 +17,7 @@ from schemas.files import Entry, read_entries
 from schemas.outcomes import Heartbeat, Rejection, RejectionReason
 from schemas.reading import MOST_BYTES, TOO_LARGE
 from streams import topics
-from streams.agencies.batches import new_batch
+from streams.agencies.batches import batch_id, content_of
 from streams.agencies.receipts import Awaited
 from streams.agencies.sending import HEARTBEAT, Place, TrackingPublisher
 from streams.cli import outcome
@@ -78,7 +78,7 @@ def publish(  # noqa: PLR0913, PLR0917  # one parameter per option
     beat = Heartbeat(_moment(up_to, platform)) if heartbeat else None
     _ensure(platform, chosen)
     listening = outcome.Listening(platform, chosen)
-    batch = new_batch()
+    batch = _batch(files)
     publisher = TrackingPublisher(platform.bootstrap, platform.registry, platform.settings.event_partitions, batch)
     unfit = _send(publisher, chosen, files, beat)
     sent = publisher.landings.records
@@ -140,6 +140,17 @@ def _check_use(files: list[Path], heartbeat: bool, up_to: str | None) -> None:
             raise WrongUse(f"{file} is no file", "name a file of records")
 
 
+def _batch(files: list[Path]) -> str:
+    try:
+        return batch_id(content_of(files))
+    except OSError as error:
+        raise _unreadable(error.filename, error) from None
+
+
+def _unreadable(file: object, error: OSError) -> WrongUse:
+    return WrongUse(f"{file} cannot be read ({type(error).__name__})", "name a file of records")
+
+
 def _moment(up_to: str | None, platform: Platform) -> int:
     if up_to is None:
         return wall_ms()
@@ -189,7 +200,7 @@ def _entries(files: list[Path], contract: Contract) -> Iterator[tuple[Place, Ent
         try:
             entries = read_entries(file, contract.schema)
         except OSError as error:
-            raise WrongUse(f"{file} cannot be read ({type(error).__name__})", "name a file of records") from None
+            raise _unreadable(file, error) from None
         for entry in entries:
             yield Place(str(file), entry.place), entry
 

@@ -43,7 +43,7 @@ class EventsAnswer(_Answer):
     rejected: list[RejectedEvent]
     batch: str = Field(
         description="Names all events of this request; tell it to the operators if they were sent by mistake.",
-        examples=["20260302T120000-5f0c9a1e"],
+        examples=["5f0c9a1e77b2d304"],
     )
 
 

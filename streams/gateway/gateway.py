@@ -14,6 +14,7 @@ from anyio import CapacityLimiter, to_thread
 
 from schemas.reading import heartbeat_fault
 from schemas.registry import Registry, RegistryUnreachable
+from streams.agencies.batches import batch_id
 from streams.errors import Unreachable
 from streams.gateway.answers import EventsAnswer, Fate, HeartbeatAnswer, HeartbeatRequest
 from streams.gateway.documents import read_document, read_instant
@@ -191,7 +192,8 @@ class Gateway:
         else:
             entries = READERS[media_type](document, agency)
         try:
-            return batch_of(entries, self._parts.registry, self._parts.partitions)
+            named = batch_id([agency.name.encode(), *_ce(headers), body])
+            return batch_of(entries, self._parts.registry, self._parts.partitions, named)
         except RegistryUnreachable:
             raise unavailable("the schema registry does not answer") from None
 
@@ -220,3 +222,8 @@ class Gateway:
                 return await asyncio.wrap_future(self._asking.submit(question))
         except (Unreachable, TimeoutError):
             raise unavailable("Kafka does not answer") from None
+
+
+def _ce(headers: Mapping[str, str]) -> list[bytes]:
+    """What a request in binary mode says besides its body."""
+    return [f"{name}:{value}".encode() for name, value in sorted(headers.items()) if name.startswith("ce-")]

@@ -9,7 +9,7 @@ from schemas.contract import Contract
 from schemas.outcomes import Rejection, RejectionReason
 from schemas.publishing import publish_heartbeat, publish_json
 from schemas.registry import Registry
-from streams.agencies.batches import HEADER, new_batch
+from streams.agencies.batches import HEADER
 from streams.gateway.answers import AcceptedEvent, EventsAnswer, RejectedEvent
 from streams.gateway.envelopes import LONGEST_ID, EnvelopeFault, Item, Refused
 from streams.gateway.places import place_in
@@ -75,18 +75,19 @@ _OF_ALL = {
 }
 
 
-def batch_of(entries: Sequence[Item | Refused], registry: Registry, partitions: int) -> Batch:
+def batch_of(entries: Sequence[Item | Refused], registry: Registry, partitions: int, batch_id: str) -> Batch:
     """Makes records of events, as far as they fit their contracts' schemas.
 
     Args:
         entries: in the order of the request.
         registry: gives schema ids.
         partitions: of each agency topic.
+        batch_id: of the request.
 
     Raises:
         RegistryUnreachable: a schema id cannot be had.
     """
-    batch = Batch(new_batch())
+    batch = Batch(batch_id)
     for index, entry in enumerate(entries):
         if isinstance(entry, Refused):
             batch.refused.append((index, entry))

@@ -59,6 +59,10 @@ class Holding:
             log.info("partition goes on", topic=tp.topic, partition=tp.partition, position=position)
         return order is not None
 
+    def is_held(self, tp: TP) -> bool:
+        """Whether the partition was held when it was last looked at; may be asked by another thread."""
+        return tp in self._held
+
     def forget(self, tp: TP) -> None:
         """Says no more that the partition is held: it goes on, or is another worker's now."""
         order = self._held.pop(tp, None)

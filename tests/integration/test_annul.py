@@ -109,6 +109,8 @@ def test_a_dry_run_says_what_would_be_annulled_and_does_nothing(town: OperatedTo
     assert (told["annulled"], told["annulled_before"], told["complete"]) == (0, 0, False)
     assert command("annul", "--batch", wrong, "--feed", "prison.releases", "--dry-run").code == 1
     assert len(offers("open")) == 2
+    both = command("annul", "--batch", wrong, "--batch", *told["elsewhere"], "--dry-run", "--json").data
+    assert (len(both["events"]), both["told_elsewhere"]) == (4, 0), "a file sent twice is taken back by both its names"
 
 
 def test_a_wrong_file_is_taken_back_through_to_the_offers(town: OperatedTown, wrong: str) -> None:
@@ -154,6 +156,39 @@ def test_a_paused_rule_makes_no_offer_until_it_goes_on(town: OperatedTown, wrong
 
 def test_the_accounting_adds_up_after_all_that(town: OperatedTown, wrong: str) -> None:
     until(lambda: command("verify").code == 0, command("verify").out)
+
+
+def test_a_replay_finds_what_was_decided_and_what_changed_rules_would(town: OperatedTown, wrong: str) -> None:
+    def replayed() -> dict[str, Any]:
+        said = command("replay", "--from", "2020-01-01", "--dry-run", "--json")
+        assert said.code == 0, said.err
+        return dict(said.data["rules"])
+
+    standing = {"arrears-twice": {"unchanged": 1, "new": [], "gone": []}}
+    assert replayed() == standing
+    ledger = len(decisions(town))
+    rule = town.deployment / "rules/arrears-twice.yaml"
+    rule.write_text(RULE.replace("at_least: 2", "at_least: 3"))
+    assert len(replayed()["arrears-twice"]["gone"]) == 1
+    rule.write_text(RULE.replace("rule: arrears-twice", "rule: arrears-again"))
+    changed = replayed()
+    assert {name: (len(each["new"]), len(each["gone"])) for name, each in changed.items()} == {
+        "arrears-again": (1, 0), "arrears-twice": (0, 1)
+    }  # fmt: skip
+    assert "arrears-again: newly matched: " in command("replay", "--from", "2020-01-01", "--dry-run").out
+    assert "arrears-twice" not in command(
+        "replay", "--from", "2020-01-01", "--dry-run", "--rule", "arrears-again"
+    ).out  # fmt: skip
+    rule.write_text(RULE)
+    assert command("replay", "--from", "2099-01-01", "--dry-run", "--json").data["rules"] == {}
+    assert len(decisions(town)) == ledger, "nothing was written"
+    assert list((town.folder / "data").glob("replay-*")) == []
+
+
+def test_a_replay_is_asked_for_properly(town: OperatedTown) -> None:
+    assert "restart correlate" in command("replay", "--from", "2020-01-01").err
+    assert command("replay", "--from", "lately", "--dry-run").code == 2
+    assert command("replay", "--from", "2020-01-01", "--dry-run", "--rule", "none").code == 2
 
 
 def decisions(town: OperatedTown) -> list[Decision]:

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.agencies.batches import HEADER
 from streams.gateway.bodies import MOST_BYTES
 from streams.gateway.envelopes import BATCH, MEDIA_TYPES, MOST_EVENTS, OWN, STRUCTURED
+from streams.kafka.transactions import Headers
 from tests.unit.streams.gateway.ways import AGENCY, FEED, NUMBER, Way, cloud_event, record
 
 CONTRACT = "job-declarations"
@@ -25,6 +27,10 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
     way = Way(tmp_path_factory.mktemp("way"))
     yield way
     way.close()
+
+
+def without_batch(headers: Headers | None) -> list[tuple[str, bytes]]:
+    return [one for one in headers or () if one[0] != HEADER]
 
 
 def problem(answer: Any) -> str:
@@ -220,8 +226,11 @@ def test_a_cloud_event_in_three_modes_is_one_record(way: Way):
     headers = {f"ce_{name}": str(value) for name, value in event.items() if name != "data"}
     answers = [way.post(event, STRUCTURED), way.post([event], BATCH), way.post(event["data"], OWN, **headers)]
     assert [answer.json()["accepted"][0]["id"] for answer in answers] == ["id-5"] * 3
-    first, *others = way.kafka.sent[before:]
-    assert others == [first, first]
+    sent = way.kafka.sent[before:]
+    assert len({dict(each.headers or ())[HEADER] for each in sent}) == 3, "each request is a batch of its own"
+    same = [(each.topic, each.partition, each.key, each.value, without_batch(each.headers)) for each in sent]
+    assert same == [same[0]] * 3
+    first = sent[0]
     assert dict(first.headers or ())["ce_id"] == b"id-5"
 
 
