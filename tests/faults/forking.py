@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -50,10 +49,10 @@ class ForkedProcess:
 class ForkingSupervisor(Supervisor):
     """Starts stages by forking."""
 
-    def _spawn(self, stage: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         self._logs.mkdir(parents=True, exist_ok=True)
-        environment = {**self._environment, **self._own.get(stage, {})}
-        process = _FORKS.Process(target=_run, args=(stage, environment, self._logs / f"{stage}.log"))
+        environment = {**self._environment, **self._own.get(name, {})}
+        process = _FORKS.Process(target=_run, args=(name, environment, self._logs / f"{name}.log"))
         process.start()
         return ForkedProcess(process)  # type: ignore[return-value]
 
@@ -67,4 +66,4 @@ def _run(stage: str, environment: dict[str, str], log: Path) -> None:
     os.environ.update(environment)
     from tests.faults.stage import main  # noqa: PLC0415 - imported already where it was forked from
 
-    sys.exit(main(stage))
+    main(stage)

@@ -9,15 +9,15 @@ from streams.broker import start_broker, status
 from tests.faults.cases import Case
 from tests.faults.rig import Rig, Setup
 from tests.faults.stage import Order
-from tests.faults.striking import hold, opened, publish_in_waves, state_of
+from tests.faults.striking import hold, opened, state_of
 
 BEYOND_SESSION_S = 12.0
 """The session time-out is 10 s."""
 
 
-def _kill_broker(rig: Rig) -> None:
-    for wave in range(2):
-        rig.publish(wave, 2)
+def _kill_broker(rig: Rig, times: int) -> None:
+    for wave in range(times):
+        rig.publish(wave, times)
         rig.await_until(lambda: rig.lag("correlate") > 0, "correlate to have work")
         pid = status(rig.settings).pid
         assert pid is not None
@@ -91,11 +91,11 @@ def _twice_the_same(rig: Rig) -> None:
 
 
 CASES = [
-    Case("broker killed and started again", _kill_broker, is_short=True),
+    Case("broker killed and started again", lambda rig: _kill_broker(rig, 1), is_short=True),
+    Case("broker killed and started again, 4 times", lambda rig: _kill_broker(rig, 4)),
     Case("broker frozen beyond the session time-out", _freeze_broker),
     Case("worker frozen in a transaction, comes back as a zombie", _zombies,
          lambda dice: Setup([Order(stage, "offsets.after", dice.randint(1, 3), 1, "stop") for stage in ZOMBIES])),
     Case("workers join and leave", _join_and_leave),
     Case("the same worker started twice", _twice_the_same),
 ]  # fmt: skip
-assert publish_in_waves

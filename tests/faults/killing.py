@@ -61,8 +61,8 @@ def _stop_in_turn(rig: Rig) -> None:
             30,
         )
         rig.struck += 1
-    codes = {worker.stage: worker.codes for worker in rig.stages._workers}
-    assert codes == {stage: [0] for stage in FAUST_STAGES}, f"stages asked to end did not end well: {codes}"
+    codes = {worker.name: worker.standing.code for worker in rig.stages._workers}
+    assert codes == dict.fromkeys(FAUST_STAGES, 0), f"stages asked to end did not end well: {codes}"
 
 
 POINTS = [f"{step}.{when}" for step in STEPS for when in ("before", "after")]

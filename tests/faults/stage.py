@@ -26,6 +26,7 @@ import confluent_kafka
 import faust
 
 from sinks.case_db import CaseStore
+from streams.ending import Ending
 from streams.kafka import transactions
 from streams.stages import __main__ as stages
 from streams.stages import deciding, partition, plan, worker
@@ -167,8 +168,10 @@ def _arm_tasks(trigger: Trigger) -> None:
     partition.PartitionWork.__init__ = wrapped  # type: ignore[method-assign]
 
 
-def main(stage: str) -> int:
-    """Arms the stage and runs it."""
+def main(stage: str) -> None:
+    """Arms the stage and runs it, as its own main does."""
+    ending = Ending(stage)
+    ending.listen()
     orders = [Order(**each) for each in json.loads(os.environ["FAULTS_ORDERS"])]
     worker.CHUNK_RECORDS = int(os.environ["FAULTS_CHUNK"])
     # A small town is over before state is written as rarely as it is in earnest.
@@ -176,8 +179,8 @@ def main(stage: str) -> int:
     arm(Trigger([order for order in orders if order.stage == stage], Path(os.environ["FAULTS_STRIKES"])))
     if os.environ["FAULTS_PLANTED"]:
         planted.BUGS[os.environ["FAULTS_PLANTED"]].plant(stage)
-    return stages.main(stage)
+    ending.leave(stages.main(stage, ending))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(sys.argv[1])
