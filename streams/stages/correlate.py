@@ -72,9 +72,9 @@ class CorrelateTask(DecidingTask):
             self._past, self._scope = None, self._households.scope
         return outgoing
 
-    def _mark(self) -> list[Outgoing]:
+    def _marks(self) -> list[Outgoing]:
         """Households hear the time only after all that was before it, the past included."""
         if self._past is not None or self._clock.heard is self._passed_on:
-            return super()._mark()
+            return super()._marks()
         before, self._passed_on = self._passed_on, self._clock.heard
-        return [*self._households.marks(self._partition, before, self._passed_on), *super()._mark()]
+        return [*self._households.marks(self._partition, before, self._passed_on), *super()._marks()]

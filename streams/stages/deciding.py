@@ -51,6 +51,7 @@ DECIDED = "decided|"
 """Begins the note of every position a deciding stage commits."""
 MOST_LOOKS = 5_000
 """Subjects looked at because their time has come, in one transaction."""
+MARK_EVERY_S = 0.1
 WRITE_CHANGES = 10_000
 WRITE_S = 5.0
 """State is written when so many subjects were changed, or so long after the last time."""
@@ -98,6 +99,7 @@ class DecidingTask(ABC):
         self._clock = MarkedClock(context.feeds, is_wall=context.is_wall)
         self._silence = Silence()
         self._marked = 0
+        self._marked_at = 0.0
         self._tally = Tally()
         self._basis = context.basis
         self._position = 0
@@ -283,6 +285,16 @@ class DecidingTask(ABC):
         return [ledger_line, self._context.situations.situation(told)]
 
     def _mark(self) -> list[Outgoing]:
+        """Marks of time, now and then: they go to every partition of those who read, so that each costs a good deal."""
+        now = time.monotonic()
+        if now - self._marked_at < MARK_EVERY_S:
+            return []
+        marks = self._marks()
+        if marks:
+            self._marked_at = now
+        return marks
+
+    def _marks(self) -> list[Outgoing]:
         """The own clock for plan: everything due by then must have been told."""
         if self._clock.now <= self._marked or self.is_behind:
             return []

@@ -31,7 +31,7 @@ from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import Heartbeat, read_feed
 from streams.simulation.town import Town, build
-from streams.stages import intake
+from streams.stages import deciding, intake
 from streams.stages.task import Task, work_off
 
 INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "SITUATIONS", "OFFERS")
@@ -116,7 +116,8 @@ class Way:
 
 
 def name_topics(bootstrap: str, patch: pytest.MonkeyPatch) -> None:
-    """Gives the internal topics names of one test's own, and makes them."""
+    """Gives the internal topics names of one test's own, and makes them; no mark of time is held back."""
+    patch.setattr(deciding, "MARK_EVERY_S", 0)
     tag = uuid.uuid4().hex[:12]
     for name in INTERNAL:
         patch.setattr(topics, name, f"{getattr(topics, name)}.{tag}")
