@@ -44,6 +44,10 @@ class Holding:
         self._rewind = rewind
         self._held: dict[TP, Pause] = {}
 
+    def __contains__(self, tp: TP) -> bool:
+        """Whether the partition is held; also for other threads."""
+        return tp in self._held
+
     def look(self, tp: TP, position: int) -> bool:
         """Holds a partition, or lets it go on at `position`, as the stage now asks; returns whether it is held."""
         order = self._held_by(tp.topic)

@@ -168,7 +168,9 @@ def test_a_replay_finds_what_was_decided_and_what_changed_rules_would(town: Oper
     assert replayed() == standing
     ledger = len(decisions(town))
     rule = town.deployment / "rules/arrears-twice.yaml"
-    rule.write_text(RULE.replace("at_least: 2", "at_least: 3"))
+    example = "events: [2026-01-10 rent_arrears_reported, 2026-04-10"
+    thrice = RULE.replace("at_least: 2", "at_least: 3")
+    rule.write_text(thrice.replace(example, f"{example} rent_arrears_reported, 2026-04-10"))
     assert len(replayed()["arrears-twice"]["gone"]) == 1
     rule.write_text(RULE.replace("rule: arrears-twice", "rule: arrears-again"))
     changed = replayed()
