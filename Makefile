@@ -1,7 +1,7 @@
 # Everything a newcomer runs. Needs Python 3.11 and make; all else goes into .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev packages demo test check bench mutants docs lock clean
+.PHONY: help setup setup-dev packages demo test check bench mutants faults soak docs lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -13,6 +13,9 @@ ONCE ?=
 JSON ?=
 COUNT ?= 300
 JOBS ?= $(shell nproc)
+CASES ?=
+HOURS ?= 1
+RATE ?= 0
 
 HISTORY := .headwater/history
 HISTORY_MADE := .headwater/history-$(PERSONS)-$(MONTHS)-$(SEED).made
@@ -22,6 +25,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables of demo: PERSONS=$(PERSONS) MONTHS=$(MONTHS) SEED=$(SEED) ONCE=1 JSON=FILE"
+	@echo "  variables of bench: PART= EVENTS= PERSONS= ROUNDS= PEERS= LARGEST= BURST_S= (docs/performance.md)"
+	@echo "  variables of faults and soak: SEED=$(SEED) CASES= HOURS=$(HOURS) RATE= (0: half of what is possible)"
 	@echo "  variables of mutants: COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS)"
 
 setup: .venv/.installed ## Installs the platform into .venv, every archive checked against requirements.lock
@@ -69,11 +74,17 @@ check: setup-dev ## Style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup-dev ## Measures throughput; writes bench/results.json
-	$(BIN)/python -m bench
+bench: setup-dev ## Speed beside other stream processors, in one run (PART=correlate: one part); writes bench/results.json
+	$(BIN)/python -m bench $(PART)
 
 mutants: setup-dev ## Puts COUNT small slips into the rules, one at a time; the tests must notice 85%
 	$(BIN)/python -m tests.mutants --count $(COUNT) --seed $(SEED) --jobs $(JOBS)
+
+faults: setup-dev packages ## Every fault on real processes, a verdict each; CASES='words of names divided by |'
+	$(BIN)/python -m tests.faults --seed $(SEED) --cases '$(CASES)' $(if $(JSON),--json '$(JSON)')
+
+soak: setup-dev ## Half load with random faults for HOURS; slopes of memory and file descriptors
+	$(BIN)/python -m tests.faults.soak --hours $(HOURS) --rate $(RATE) --seed $(SEED) $(if $(JSON),--json '$(JSON)')
 
 docs: ## Lists the pages of the documentation
 	@find docs -name '*.md' | sort | while read -r page; do printf '%-50s %s\n' "$$page" "$$(grep -m 1 '^# ' "$$page" | cut -c 3-)"; done
@@ -84,5 +95,5 @@ lock: setup-dev ## Resolves the dependencies afresh into both lock files
 
 clean: ## Stops the embedded broker; removes .venv, the data in .headwater and all caches
 	-[ ! -x $(BIN)/headwater ] || $(BIN)/headwater broker stop
-	rm -rf .venv .headwater dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .headwater dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -55,8 +55,9 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust offers no setting for either: it reads uncommitted records, and assigns round-robin
-        # (neither sticky nor co-partitioned) to an application without tables.
+        # Faust offers no setting for the first, and reads uncommitted records. The second it uses by itself as
+        # long as standby replicas are set, which is its default; else it assigns round-robin (neither sticky
+        # nor co-partitioned) to an application without tables.
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [self.app.assignor]
         return consumer

@@ -44,10 +44,6 @@ class Holding:
         self._rewind = rewind
         self._held: dict[TP, Pause] = {}
 
-    def __contains__(self, tp: TP) -> bool:
-        """Whether the partition is held; also for other threads."""
-        return tp in self._held
-
     def look(self, tp: TP, position: int) -> bool:
         """Holds a partition, or lets it go on at `position`, as the stage now asks; returns whether it is held."""
         order = self._held_by(tp.topic)
@@ -62,6 +58,10 @@ class Holding:
             self.forget(tp)
             log.info("partition goes on", topic=tp.topic, partition=tp.partition, position=position)
         return order is not None
+
+    def is_held(self, tp: TP) -> bool:
+        """Whether the partition was held when it was last looked at; may be asked by another thread."""
+        return tp in self._held
 
     def forget(self, tp: TP) -> None:
         """Says no more that the partition is held: it goes on, or is another worker's now."""

@@ -126,8 +126,8 @@ class StageWorker:
 
     def _positions(self) -> dict[Source, int]:
         """How far each partition is that is worked on and not held; asked by the watchdog's thread."""
-        working = tuple(self._work.items())
-        return {(tp.topic, tp.partition): work.position for tp, work in working if tp not in self._holding}
+        working = ((tp, work) for tp, work in tuple(self._work.items()) if not self._holding.is_held(tp))
+        return {(tp.topic, tp.partition): work.position for tp, work in working}
 
     def _restored(self) -> dict[Source, float]:
         """How much of its state each partition has that is being opened; asked by the watchdog's thread."""

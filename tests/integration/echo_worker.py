@@ -6,7 +6,8 @@ worked on, so that it can be checked against the position. Trouble is asked for 
 many chunks one is lost between Faust and the stage; unless it is 1, only once the stage is at work) and
 ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk), ECHO_RAISE_AFTER (so many records of a
 partition) and ECHO_HANG: `chunk` or `open` never ends, `fetch` ends without a word, `interpreter` lets no
-other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending.
+other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending;
+while there is a file ECHO_HELD its input is held.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from processors.pauses import Pause, PauseKind
 from sinks.metrics import Meters
 from streams import logs
 from streams.ending import Ending
@@ -39,6 +42,7 @@ LOSE_MOST = int(os.environ.get("ECHO_LOSE_MOST", "0"))
 RAISE_AFTER = int(os.environ.get("ECHO_RAISE_AFTER", "0"))
 HANG = os.environ.get("ECHO_HANG", "")
 EVER_S = 3600
+HELD = Pause(PauseKind.FEED, "echo", True, "asked for", "test", 0)
 
 
 class EchoTask:
@@ -152,7 +156,10 @@ def main() -> None:
         chunks.ChunkTransport.Consumer = DeafConsumer
     if LOSE:
         chunks.ChunkTransport.Consumer = LosingConsumer
-    stage = Stage(os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker))
+    stage = Stage(
+        os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker),
+        held_by=lambda _topic: HELD if Path(os.environ.get("ECHO_HELD", "none")).exists() else None,
+    )  # fmt: skip
     running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health(), ending)
     # Were Faust's own commits on, they would come this often.
     running.app.conf.broker_commit_interval = 0.05

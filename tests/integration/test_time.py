@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from rocksdict import Cache
 
-from processors.decisions import DecisionKind
+from processors.decisions import Decision, DecisionKind
 from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
 from processors.offers.model import OfferState, Reason, Situation, SituationKind, SituationMark
 from schemas.attributes import encode_attributes
@@ -27,6 +27,7 @@ from streams.composition import Platform
 from streams.kafka.log import read_partition
 from streams.kafka.transactions import Outgoing, Position
 from streams.settings import Settings
+from streams.stages import deciding
 from streams.stages.deciding import DECIDED
 from streams.stages.task import Task, work_off
 from streams.state.store import RocksStore
@@ -292,6 +293,48 @@ def test_a_correlate_task_opened_on_the_log_says_nothing_again_and_goes_on_as_th
         assert news(platform, [*work_off(second, life[at:])]) == news(platform, [*work_off(first, life[at:])]), (
             f"cut at {at}: folded state differs from the state that was lost"
         )
+
+
+@pytest.mark.parametrize("state", ["kept", "in memory"])
+def test_after_a_long_outage_what_is_due_is_told_in_order_and_in_pieces(
+    new_platform: Callable[[str], Platform], kafka: str, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Sixty absences are due by one second's marks; the task is stopped after the second piece."""
+    monkeypatch.setattr(deciding, "MOST_LOOKS", 10)
+    platform = replace(new_platform("feeds"), is_state_kept=state == "kept")
+    people = [replace(STOPPED, id=f"stop-{n}", person=f"p{n}", arrival=n, heard=day(n / 24)) for n in range(60)]
+    people = [replace(line, occurred_at=day(n / 24), recorded_at=day(n / 24)) for n, line in enumerate(people)]
+    marks = [Mark(feed, 0, 1, day(60)) for feed in platform.deployment.contracts]
+    log = [
+        Record(topics.LIFE_EVENTS, 0, n, day(60), None, platform.codec.encode(value))
+        for n, value in enumerate([*people, *marks])
+    ]
+    write(kafka, topics.LIFE_EVENTS, log)
+    first = new_task(platform, "correlate", Position(0, DECIDED))
+    pieces, at = [], 0
+    while len(pieces) < 3:
+        done = first.process(log[at:])
+        at += done.taken
+        first.committed(at, {})
+        pieces.append(done.outgoing)
+    assert at == len(log), "the marks are done; what they made due is not"
+    assert first.is_behind
+    told = [out for piece in pieces for out in piece]
+    assert not any(isinstance(platform.codec.decode(out.value), SituationMark) for out in told), (
+        "plan's clock ran ahead"
+    )
+    write(kafka, topics.DECISIONS, [out for out in told if out.topic == topics.DECISIONS])
+    first.close()
+    second = new_task(platform, "correlate", Position(at, first.note()))
+    while True:
+        told += second.tick(is_idle=True)
+        if not second.is_behind:
+            break
+    second.close()
+    values = [platform.codec.decode(out.value) for out in told if out.topic == topics.DECISIONS]
+    found = [each for each in values if isinstance(each, Decision) and each.rule == "income-gap-after-benefit-stop"]
+    assert sorted(each.person for each in found) == sorted(line.person for line in people), "lost, or told twice"
+    assert [each.completed_at for each in found] == sorted(each.completed_at for each in found)
 
 
 STATES = ("as it was left", "written long before", "cut short", "gone", "of another log")

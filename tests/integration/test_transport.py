@@ -23,9 +23,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.kafka.clients import client_config, committed_offsets
 from streams.kafka.log import committed_positions, read_partition
 from streams.kafka.transactions import Committer, Outgoing, Position
+from streams.stages.membership import SESSION_S
 
 ECHO = Path(__file__).with_name("echo_worker.py")
 LIMIT_S = 90.0
+PATIENCE_S = 8
+"""Of the watchdog; a busy machine may keep a healthy worker from moving for some seconds."""
 SEED = 20261122
 
 
@@ -181,6 +184,20 @@ def test_a_lost_chunk_that_no_other_follows_is_fetched_again(echo: Echo) -> None
     echo.check_exactly_once()
 
 
+def test_markers_alone_move_the_position(echo: Echo) -> None:
+    """An aborted transaction that nothing follows would else look like records that wait for ever."""
+    worker = echo.start()
+    wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
+    produce(echo, 40, random.Random(SEED), aborted=False)
+    wait_until(lambda: echo.done() >= echo.ends(), "it works", echo)
+    before = echo.ends()
+    produce(echo, 0, random.Random(SEED))
+    assert echo.ends() >= before + 2 * echo.partitions
+    wait_until(lambda: echo.done() >= echo.ends(), "chunks without records are handed over (_fetch_records)", echo)
+    assert stop_gently(worker) == 0
+    echo.check_exactly_once()
+
+
 def test_sigterm_ends_within_seconds_and_with_code_0(echo: Echo) -> None:
     produce(echo, 4_000, random.Random(SEED))
     worker = echo.start(ECHO_SLOW_S=0.1)
@@ -208,15 +225,15 @@ def test_sigterm_ends_what_hangs_within_its_grace_and_with_code_0(echo: Echo, wh
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("chunk", "records wait and nothing was done for 3 s"),  # the event loop hangs
-        ("open", "the state of a partition has not got on for 3 s"),  # the loop ticks
-        ("fetch", "records wait and nothing was done for 3 s"),  # it ticks, but nothing is handed over
+        ("chunk", "records wait and nothing was done for 8 s"),  # the event loop hangs
+        ("open", "the state of a partition has not got on for 8 s"),  # the loop ticks
+        ("fetch", "records wait and nothing was done for 8 s"),  # it ticks, but nothing is handed over
         ("interpreter", "Timeout"),  # not even the watchdog gets a turn
     ],
 )
 def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: str, said: str) -> None:
     produce(echo, 3_000, random.Random(SEED), aborted=False)
-    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=3)
+    worker = echo.start(ECHO_HANG=what, ECHO_PATIENCE_S=PATIENCE_S)
     assert worker.wait(LIMIT_S) in (70, 1), echo.log().read_text()[-3000:]
     log = echo.log().read_text(errors="replace")
     assert "hangs on purpose" in log
@@ -230,16 +247,33 @@ def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: st
 
 def test_an_idle_stage_is_left_alone(echo: Echo) -> None:
     """Idle for longer than the watchdog's patience, then with work, then idle again."""
-    worker = echo.start(ECHO_PATIENCE_S=1)
+    worker = echo.start(ECHO_PATIENCE_S=PATIENCE_S)
     wait_until(lambda: echo.opened() == echo.partitions, "partitions are opened", echo)
     begun = time.monotonic()
-    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    wait_until(lambda: time.monotonic() > begun + 1.5 * PATIENCE_S, "time passes", echo)
     produce(echo, 400, random.Random(SEED), aborted=False)
     wait_until(lambda: echo.done() >= echo.ends(), "it works", echo)
     begun = time.monotonic()
-    wait_until(lambda: time.monotonic() > begun + 3, "time passes", echo)
+    wait_until(lambda: time.monotonic() > begun + 1.5 * PATIENCE_S, "time passes", echo)
     assert stop_gently(worker) == 0
     assert "stands still" not in echo.log().read_text()
+
+
+def test_a_held_partition_is_left_alone(echo: Echo, tmp_path: Path) -> None:
+    """Records wait for longer than the watchdog's patience, and are worked on when they may."""
+    order = tmp_path / "held"
+    order.touch()
+    worker = echo.start(ECHO_PATIENCE_S=PATIENCE_S, ECHO_HELD=order)
+    produce(echo, 400, random.Random(SEED), aborted=False)
+    wait_until(lambda: echo.log().read_text().count("partition held") == echo.partitions, "they are held", echo)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + 1.5 * PATIENCE_S, "time passes", echo)
+    assert worker.poll() is None, echo.log().read_text()[-2000:]
+    assert echo.done() == 0
+    order.unlink()
+    wait_until(lambda: echo.done() >= echo.ends(), "they go on", echo)
+    assert stop_gently(worker) == 0
+    echo.check_exactly_once()
 
 
 def test_a_fault_ends_the_worker_and_commits_nothing_more(echo: Echo) -> None:
@@ -323,11 +357,14 @@ def test_two_workers_share_the_work_through_rolling_restarts(kafka: str, tmp_pat
             behind = echo.done()
             name = "ab"[number % 2]
             wait_until(lambda behind=behind: echo.done() > behind, "they get on", echo)
+            asked = time.monotonic()
             assert stop_gently(workers[name]) == 0
             opened, undisturbed = echo.opened(name), echo.opened("ba"[number % 2])
             workers[name] = echo.start(name, ECHO_SLOW_S=0.02)
             wait_until(lambda name=name, opened=opened: echo.opened(name) >= opened + 2, "it takes its own again", echo)
-            assert echo.opened("ba"[number % 2]) == undisturbed, "static membership: a restart moved partitions"
+            # On a machine too busy for that the group rightly gives the partitions away.
+            if time.monotonic() - asked < SESSION_S:
+                assert echo.opened("ba"[number % 2]) == undisturbed, "static membership: a restart moved partitions"
         wait_until(lambda: echo.done() >= echo.ends(), "everything is worked off", echo)
         assert [stop_gently(worker) for worker in workers.values()] == [0, 0]
         echo.check_exactly_once()
@@ -431,11 +468,9 @@ def produce(echo: Echo, records: int, dice: random.Random, aborted: bool = True)
     producer.init_transactions(30)
     sent = 0
     while sent < records:
-        is_last = False
         is_aborted = aborted and dice.random() < 0.25
         size = min(dice.randint(1, 700), records - sent)
         sent += size
-        is_last = sent >= records
         producer.begin_transaction()
         for number in range(size):
             text = f"{'aborted' if is_aborted else 'good'} {sent} {number}".encode()
@@ -445,13 +480,13 @@ def produce(echo: Echo, records: int, dice: random.Random, aborted: bool = True)
             producer.abort_transaction(30)
         else:
             producer.commit_transaction(30)
-        if is_last and aborted:
-            producer.begin_transaction()
-            for source in echo.sources:
-                for partition in range(echo.partitions):
-                    producer.produce(source, b"aborted at the end", partition=partition)
-            producer.flush(30)
-            producer.abort_transaction(30)
+    if aborted:
+        producer.begin_transaction()
+        for source in echo.sources:
+            for partition in range(echo.partitions):
+                producer.produce(source, b"aborted at the end", partition=partition)
+        producer.flush(30)
+        producer.abort_transaction(30)
 
 
 def positions(echo: Echo) -> list[Position]:

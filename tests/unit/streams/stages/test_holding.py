@@ -77,7 +77,7 @@ def test_a_partition_that_is_another_workers_now_is_not_shown_here() -> None:
     way.orders.note(ORDER)
     way.holding.look(ONE, 7)
     way.holding.forget(ONE)
-    assert ONE not in way.holding
+    assert not way.holding.is_held(ONE)
     assert way.shown is None
 
 

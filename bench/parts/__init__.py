@@ -1,0 +1,1 @@
+"""What `python -m bench` measures: a module for each part, a function that returns rows."""
