@@ -9,6 +9,7 @@ from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationMark
 from processors.offers.plan import PartitionState, PlanInput, advance
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause
 from tests.verifier.inbox import Inbox
 from tests.verifier.log import Log
 from tests.verifier.place import OFFERS, READERS, SITUATIONS, Place
@@ -99,7 +100,7 @@ def _fold(place: Place, log: Log, partition: int) -> list[OfferRecord]:
         for line in log.taken(READERS[SITUATIONS], SITUATIONS)
         if line.partition == partition
         for value in [place.codec.decode(line.value)]
-        if isinstance(value, Situation | SituationMark | Control | ContactPolicy | OfferAction)
+        if isinstance(value, Situation | SituationMark | Control | ContactPolicy | OfferAction | Pause)
     ]
     first = next((value for value in inputs if isinstance(value, ContactPolicy)), place.deployment.contact)
     return advance(first, PartitionState(), inputs)[1]
