@@ -11,6 +11,7 @@ import hmac
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -106,6 +107,7 @@ def _normalise_foreign(value: str, removed: dict[int, int | None]) -> str:
         value = text
 
 
+@lru_cache(maxsize=256)
 def normalise_scheme(scheme: str) -> str:
     """Scheme names are compared without case.
 

@@ -137,9 +137,11 @@ class DecidingTask(ABC):
         for taken, record in enumerate(records):
             if is_behind or len(outgoing) >= MOST_SENT:
                 return Work(outgoing, taken)
-            told = self._record(record)
-            if told:
-                outgoing += told
+            self._clock.append(record.timestamp)
+            if is_skipped(record.headers, self._basis.skipped):
+                self._tally.results["applied"] += 1
+            else:
+                outgoing += self._record(record)
             if self._subjects.is_due(self._clock.now):
                 outgoing += self._fire()
                 is_behind = self.is_behind
@@ -187,9 +189,6 @@ class DecidingTask(ABC):
             return self._unread(dead_letter(record, stage, "fault", type(error).__name__))
 
     def _line(self, record: RawRecord) -> list[Outgoing]:
-        self._clock.append(record.timestamp)
-        if is_skipped(record.headers, self._basis.skipped):
-            return self._counted("applied", [])
         value = self._context.codec.decode(record.value)
         if isinstance(value, Mark):
             self._hear(value)

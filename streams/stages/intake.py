@@ -77,6 +77,7 @@ class IntakeTask:
         self._contract = contract
         self._partition = partition
         self._context = context
+        self._now = context.wall()
         self._heard = 0
         self._began = contract.begins_ms
         self._marked = 0
@@ -112,6 +113,7 @@ class IntakeTask:
     def _taken_in(self, records: Sequence[RawRecord]) -> list[Outgoing]:
         if not records:
             return []
+        self._now = self._context.wall()
         readings = [self._read(record) for record in records]
         events, withheld = self._events(records, readings)
         counts = _counts(readings, withheld)
@@ -143,10 +145,9 @@ class IntakeTask:
         """Nothing to let go of; the register belongs to the worker."""
 
     def _read(self, record: RawRecord) -> Reading:
-        context = self._context
         try:
             reading = intake_record(
-                self._contract, context.registry, record.key, record.value, record.headers, context.wall()
+                self._contract, self._context.registry, record.key, record.value, record.headers, self._now
             )
             return _refused_identity(reading) or reading
         except RegistryUnreachable:
@@ -183,7 +184,9 @@ class IntakeTask:
 
     def _hear(self, *moments: int) -> None:
         """The source was heard up to the newest of these, but never beyond now: clocks of agencies run ahead."""
-        self._heard = max([self._heard, *(min(moment, self._context.wall()) for moment in moments)])
+        for moment in moments:
+            if moment > self._heard:
+                self._heard = max(self._heard, min(moment, self._now))
         if self._began is None and moments:
             self._began = self._heard
 
