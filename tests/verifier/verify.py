@@ -8,6 +8,7 @@ from processors.events import Control, HouseholdEvent, LifeEvent, Mark
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
+from processors.pauses import Pause
 from tests.verifier.deciding import check_deciding
 from tests.verifier.inbox import read_case_db
 from tests.verifier.intake import check_intake
@@ -20,7 +21,7 @@ from tests.verifier.report import Report
 READ: dict[str, tuple[type, ...]] = {
     LIFE: (LifeEvent, Mark, Control),
     HOMES: (HouseholdEvent, Mark),
-    SITUATIONS: (Situation, SituationMark, Control, ContactPolicy, OfferAction),
+    SITUATIONS: (Situation, SituationMark, Control, ContactPolicy, OfferAction, Pause),
     OFFERS: (OfferRecord,),
 }
 """What the reader of each internal topic can take; all else must be a dead letter."""
