@@ -85,7 +85,8 @@ def conclude(awaited: Awaited, agency: str, timeout_s: float) -> None:
         raise Unreachable(
             f"intake gave no receipt for {awaited.outstanding:,} records of {awaited.topic} in {timeout_s:g} s; "
             "they are in Kafka, do not send them again",
-            f"see that intake runs (`headwater up intake`), then `headwater receipts --agency {agency}`",
+            "see that intake runs (`headwater up intake`) and the feed is not held (`headwater pause --list`), then "
+            f"`headwater receipts --agency {agency}`",
         )
     if awaited.refused:
         raise typer.Exit(1)

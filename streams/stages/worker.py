@@ -207,10 +207,11 @@ class StageWorker:
 
     async def _tick_one(self, tp: TP, work: PartitionWork, is_second: bool) -> None:
         is_held = self._holding.look(tp, work.position)
-        end = await self._holding.end_of(tp) if is_held else last_stable_offset(self.app.consumer, tp)
+        end = None if is_held else last_stable_offset(self.app.consumer, tp)
         while self._work.get(tp) is work and work.tick(is_idle=end is not None and work.position >= end):
             await asyncio.sleep(0)
         if is_second:
+            end = await self._holding.end_of(tp) if is_held else end
             self._gauges.lag(tp, 0 if end is None else end - work.position)
             if not is_held:
                 await self._fetch_again_if_lost(tp, work)

@@ -19,6 +19,8 @@ from streams.kafka.log import committed_positions, read_topic
 from streams.kafka.tail import ends_of, sources_of
 from tests.integration.operated import OperatedTown, command, operated, rent, until, written
 from tests.integration.towns import replace_in
+from tests.verifier.place import open_place
+from tests.verifier.verify import verify
 
 FEED = "landlord.rent-accounts"
 STAGES = ("intake", "correlate", "households", "plan", "deliver")
@@ -168,7 +170,9 @@ def test_a_replay_finds_what_was_decided_and_what_changed_rules_would(town: Oper
     assert replayed() == standing
     ledger = len(decisions(town))
     rule = town.deployment / "rules/arrears-twice.yaml"
-    rule.write_text(RULE.replace("at_least: 2", "at_least: 3"))
+    example = "events: [2026-01-10 rent_arrears_reported, 2026-04-10"
+    thrice = RULE.replace("at_least: 2", "at_least: 3")
+    rule.write_text(thrice.replace(example, f"{example} rent_arrears_reported, 2026-04-10"))
     assert len(replayed()["arrears-twice"]["gone"]) == 1
     rule.write_text(RULE.replace("rule: arrears-twice", "rule: arrears-again"))
     changed = replayed()
@@ -189,6 +193,13 @@ def test_a_replay_is_asked_for_properly(town: OperatedTown) -> None:
     assert "restart correlate" in command("replay", "--from", "2020-01-01").err
     assert command("replay", "--from", "lately", "--dry-run").code == 2
     assert command("replay", "--from", "2020-01-01", "--dry-run", "--rule", "none").code == 2
+
+
+def test_the_verifier_finds_nothing_wrong_with_annulments_and_pauses(town: OperatedTown, wrong: str) -> None:
+    town.stop()
+    case_db = f"sqlite:///{town.folder / 'data' / 'cases.db'}"
+    report = verify(open_place(town.deployment), town.environment["HEADWATER_KAFKA"], case_db, may_wait=True)
+    assert report.holds, list(report.faults())
 
 
 def decisions(town: OperatedTown) -> list[Decision]:

@@ -110,6 +110,17 @@ def test_the_summary_has_exactly_the_keys_that_were_promised(kept: Kept) -> None
     assert events["duplicate"] > 0, "a town without duplicates proves little"
 
 
+def test_a_replay_of_everything_finds_what_was_decided_and_nothing_else(kept: Kept) -> None:
+    replayed = headwater(
+        kept.settings.data, "replay", "--from", "2020-01-01", "--dry-run", "--json", CLOCK="feeds"
+    )  # fmt: skip
+    assert replayed.code == 0, replayed.err
+    assert replayed.data["exact"]
+    rules = replayed.data["rules"]
+    assert {name: each for name, each in rules.items() if each["new"] or each["gone"]} == {}
+    assert sum(each["unchanged"] for each in rules.values()) == kept.summary["situations"]
+
+
 def test_verify_proves_the_accounting_of_what_was_kept(kept: Kept) -> None:
     ended = headwater(kept.settings.data, "verify", "--json")
     assert ended.code == 0, ended.out + ended.err

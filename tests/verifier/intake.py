@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from processors.annulment import is_by_officer
 from processors.events import LifeEvent
 from processors.identity.identifiers import fault_of
 from schemas.contract import Contract
@@ -129,7 +130,7 @@ def _found(place: Place, log: Log, check: Check) -> Iterator[Made]:
     partitions = sum(topic == LIFE for topic, _ in log.lines)
     for line in log.of(LIFE):
         event = place.codec.decode(line.value)
-        if isinstance(event, LifeEvent):
+        if isinstance(event, LifeEvent) and not is_by_officer(event):
             if line.partition != partition_of(event.person, partitions):
                 check.wrong.append(f"{line} lies in another partition than its person's")
             yield (
