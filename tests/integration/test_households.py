@@ -21,6 +21,7 @@ from processors.offers.model import OfferRecord, OfferState, Reason, SituationMa
 from processors.rules.ledger import EMPTY, fold_all
 from processors.rules.lines import Replay
 from processors.rules.model import Subject
+from processors.surge import Volume
 from schemas.codec import decode_attributes
 from streams import topics
 from streams.composition import Platform
@@ -304,7 +305,9 @@ def test_intake_says_on_every_mark_from_when_on_the_feed_is_complete(
         assert began <= first.heard if contract.begins_ms is None else began == contract.begins_ms
     first_topic = min(platform.deployment.contracts.values(), key=lambda each: each.topic)
     kept = 100 if first_topic.begins_ms is None else first_topic.begins_ms
-    assert new_task(platform, "intake", Position(9, "200|100")).note() == f"200|{kept}", "kept over a restart"
+    volume = Volume().pack()
+    kept_note = new_task(platform, "intake", Position(9, f"200|100|{volume}")).note()
+    assert kept_note == f"200|{kept}|{volume}", "kept over a restart"
 
 
 def test_households_do_not_hear_what_no_rule_per_household_looks_at(
