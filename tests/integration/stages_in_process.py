@@ -132,6 +132,8 @@ def make_life(bootstrap: str, folder: Path) -> list[Record]:
         ),
         is_state_kept=False,
     )
+    orders = [topic for topic in topics.core(platform.settings) if topic.name == topics.CONTROLS]
+    topics.ensure(bootstrap, orders, platform.settings)  # intake follows them
     with (
         open_register(platform.settings, platform.deployment.default_area) as register,
         (folder / "history" / "population.jsonl").open("rb") as lines,
