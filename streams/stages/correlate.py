@@ -49,7 +49,13 @@ class CorrelateTask(DecidingTask):
 
     def note(self) -> str:
         """For which types households have heard the past."""
-        return DECIDED + self._scope
+        note = super().note()
+        return note and note + self._scope
+
+    def close(self) -> None:
+        """Lets go of the past first: a walk through a store keeps it locked."""
+        self._past = None
+        super().close()
 
     def _addressed(self, value: object) -> tuple[str, LifeEvent] | None:
         if not isinstance(value, LifeEvent):

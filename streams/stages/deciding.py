@@ -39,6 +39,7 @@ from streams.stages.silence import Silence
 from streams.stages.situations import SituationWriter
 from streams.stages.tally import Report, Tally
 from streams.stages.task import MOST_SENT, Work
+from streams.state import store as stores
 from streams.state.held import Held
 from streams.state.store import Store
 from streams.state.subjects import Subjects
@@ -161,8 +162,11 @@ class DecidingTask(ABC):
         return self._subjects.is_due(self._clock.now)
 
     def note(self) -> str:
-        """Says that the position was committed by this stage: one set by hand has no note."""
-        return DECIDED
+        """Says that the position was committed by this stage: one set by hand has no note.
+
+        Nor has one on the way back to what was folded already: a start from there must fold all of it again.
+        """
+        return DECIDED if self._position >= self._restorer.again_until else ""
 
     def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
         """Writes the state now and then, as of the position just committed."""
@@ -185,6 +189,8 @@ class DecidingTask(ABC):
     def _record(self, record: RawRecord) -> list[Outgoing]:
         try:
             return self._line(record)
+        except stores.Unreadable:
+            raise
         except Exception as error:  # noqa: BLE001 - one record's fault must not stop the neighbours
             stage = self._place.stage
             log.error(f"{stage} fault", offset=record.offset, error=type(error).__name__, where=where(error))
@@ -250,6 +256,8 @@ class DecidingTask(ABC):
                 break
             try:
                 outgoing += self._decide(name, self._subjects.of(name), None)
+            except stores.Unreadable:
+                raise
             except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
                 self._fault(name, error)
         return outgoing

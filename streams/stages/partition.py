@@ -57,8 +57,7 @@ class PartitionWork:
         self._left = self._left[taken:]
         self._is_taken = bool(self._left)
         position = self._left[0].offset if self._left else self._after
-        if outgoing or position != self.position:
-            self._commit(outgoing, position)
+        self._commit(outgoing, position)
         self.stalled_ticks = 0
         return self._is_taken
 
@@ -68,9 +67,7 @@ class PartitionWork:
 
     def tick(self, is_idle: bool) -> bool:
         """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
-        outgoing = self._task.tick(is_idle)
-        if outgoing:
-            self._commit(outgoing, self.position)
+        self._commit(self._task.tick(is_idle), self.position)
         return self._task.is_behind
 
     def report(self) -> Report:
@@ -83,9 +80,11 @@ class PartitionWork:
         self._committer.close()
 
     def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        with self._watchdog.commit(), self._gauges.transaction():
-            self._committer.commit(outgoing, position, self._task.note())
-        self.position = position
+        if outgoing or position != self.position:
+            with self._watchdog.commit(), self._gauges.transaction():
+                self._committer.commit(outgoing, position, self._task.note())
+            self.position = position
+        # Also when there is nothing to send: a million who were looked at for nothing must not gather in memory.
         self._task.committed(position, self._committer.delivered)
 
 

@@ -25,7 +25,7 @@ from schemas.codec import Codec
 from streams import topics
 from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
-from streams.kafka.tail import Source
+from streams.kafka.tail import Source, ends_of
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
@@ -34,6 +34,7 @@ from streams.state.store import Store
 
 FOLD_BATCH = 1000
 SNAPSHOT = b"snapshot"
+POLICY_KEY = b"policy"
 FORMAT = 2
 """Raised when a snapshot's shape changes: the log is then folded from its beginning."""
 KEEP_AFTER, KEEP_SHARE = 5_000, 4
@@ -76,6 +77,7 @@ class PlanTask:
         self._told: dict[bytes, int] = {}
         self._owed: list[Outgoing] = []
         self._position = 0
+        self._again_until = 0
         self._unkept = 0
         self._kept_size = 0
         self.restored = 0.0
@@ -84,9 +86,9 @@ class PlanTask:
         """Runs the log up to the committed position through plan again."""
         since = 0 if _is_moved(position) else self._take_up(position)
         if _is_moved(position):
-            self._told = self._offers_told()
-        if since == 0:
-            self._policy = self._first_policy(position)
+            self._again(position)
+        if self._state.policy is None:
+            self._policy = self._first_policy()
         records = self._fold(since, position.offset)
         self._owed = self._offers(records) if self._told else []
         self._is_policy_told = self._state.policy == self._context.policy
@@ -112,13 +114,18 @@ class PlanTask:
         return False
 
     def note(self) -> str:
-        """Says that the position was committed by this stage: one set by hand has no note."""
-        return "planned"
+        """Says that the position was committed by this stage: one set by hand has no note.
+
+        Nor has one on the way back to what was told already: a start from there must look at that again.
+        """
+        return "planned" if self._position >= self._again_until else ""
 
     def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
         """Keeps the state now and then: the rarer the larger it is, so that it costs the same for each input."""
         del delivered
         self._position = position
+        if position >= self._again_until:
+            self._told = {}
         if self._unkept >= max(KEEP_AFTER, KEEP_SHARE * self._kept_size):
             self._keep()
 
@@ -147,11 +154,11 @@ class PlanTask:
         self._store.write([(SNAPSHOT, orjson.dumps({"position": self._position, "state": self._state.snapshot()}))])
         self._unkept, self._kept_size = 0, self._state.size
 
-    def _first_policy(self, position: Position) -> ContactPolicy:
+    def _first_policy(self) -> ContactPolicy:
         """What stands before the first policy on the log was planned under it: the first transaction told it."""
         context = self._context
-        for message in read_partition(context.bootstrap, topics.SITUATIONS, self._partition, position.offset):
-            value = context.codec.decode(message.value())
+        for message in read_partition(context.bootstrap, topics.SITUATIONS, self._partition):
+            value = context.codec.decode(message.value()) if message.key() == POLICY_KEY else None
             if isinstance(value, ContactPolicy):
                 return value
         return context.policy
@@ -180,7 +187,7 @@ class PlanTask:
             return owed
         self._is_policy_told = True
         value = self._context.codec.encode(self._context.policy)
-        return [Outgoing(topics.SITUATIONS, self._partition, b"policy", value), *owed]
+        return [Outgoing(topics.SITUATIONS, self._partition, POLICY_KEY, value), *owed]
 
     def _advance(self, inputs: Sequence[Input]) -> list[OfferRecord]:
         self._state, records = advance(self._policy, self._state, inputs)
@@ -194,10 +201,18 @@ class PlanTask:
     def _offer(self, record: OfferRecord) -> Outgoing:
         return Outgoing(topics.OFFERS, self._partition, _key(record), self._context.codec.encode(record))
 
-    def _offers_told(self) -> dict[bytes, int]:
+    def _again(self, position: Position) -> None:
+        """Plans what was planned before: what `offers.v1` has is not told again."""
+        situations, offers = (topics.SITUATIONS, self._partition), (topics.OFFERS, self._partition)
+        ends = ends_of(self._context.bootstrap, [situations, offers])
+        self._told = self._offers_told(ends[offers])
+        self._again_until = ends[situations] if self._told else position.offset
+
+    def _offers_told(self, end: int) -> dict[bytes, int]:
         """The newest version of each key in the own partition of `offers.v1`."""
         told: dict[bytes, int] = {}
-        for message in read_partition(self._context.bootstrap, topics.OFFERS, self._partition):
+        for message in read_partition(self._context.bootstrap, topics.OFFERS, self._partition, end):
+            self.restored = min(0.5, (message.offset() or 0) / end)
             record = self._context.codec.decode(message.value())
             if isinstance(record, OfferRecord):
                 told[_key(record)] = max(record.version, told.get(_key(record), -1))

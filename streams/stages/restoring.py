@@ -12,7 +12,7 @@ rules now look at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from processors.rules.ledger import fold, forget
 from processors.timeline import apply, erase
 from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.log import read_partition
+from streams.kafka.tail import ends_of
 from streams.kafka.transactions import Position
 from streams.stages.clock import MarkedClock
 from streams.state.subjects import Subjects
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 WRITE_EVERY = 20_000
 """Changed subjects held back while state is made; then they are written."""
 TOLD_EVERY_S = 5.0
+PHASES = 3
+"""Of equal weight, for want of better: the input, the ledger, and looking at whoever they concern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Restorer:
 
     Attributes:
         ledger_position: next offset of the ledger that is not in the state yet.
+        again_until: up to where the input was folded beyond the position, to be worked on once more.
         share: how much is done, 0 to 1.
     """
 
@@ -81,10 +85,12 @@ class Restorer:
     addressed: Callable[[object], tuple[str, LifeEvent] | None]
     look: Callable[[str], None]
     ledger_position: int = 0
+    again_until: int = 0
     share: float = 0.0
     _everybody: bool = False
     _touched: set[str] = field(default_factory=set)
     _told: float = 0.0
+    _phase: int = 0
 
     def run(self, position: Position) -> Basis:
         """Makes the state that belongs to the committed position; returns what it rests on."""
@@ -99,7 +105,11 @@ class Restorer:
         self._fold(kept, position)
         if self.subjects.changes:
             self.subjects.write(None)
-        self._look_at(self.subjects.names() if self._everybody else iter(sorted(self._touched)))
+        self._phase = 2
+        if self._everybody:
+            self._look_at(self.subjects.names(), self.subjects.count)
+        else:
+            self._look_at(sorted(self._touched), len(self._touched))
         self.share = 1.0
         return Basis(self.basis.rules, self.basis.skipped | _types(kept))
 
@@ -112,21 +122,29 @@ class Restorer:
 
     def _fold(self, kept: dict[str, Any], position: Position) -> None:
         self.ledger_position = kept["ledger"]
-        for message in self._read(self.place.source, kept["source"], self._until(position)):
+        until = self._until(position)
+        for message in self._read(self.place.source, kept["source"], until):
             self._line(message)
             self._write_if_many()
-        for message in self._read(self.place.ledger, kept["ledger"], None):
+        self.again_until = until if until > position.offset else 0
+        self._phase = 1
+        for message in self._read(self.place.ledger, kept["ledger"], self._end(self.place.ledger)):
             self._decision(message)
             self._write_if_many()
 
-    def _until(self, position: Position) -> int | None:
+    def _until(self, position: Position) -> int:
         """Up to where the input belongs to the state.
 
         When the position was set by hand, or has expired, nobody knows how far decisions had come, but for
         their ledger; then all there is belongs to it, and what is read again is known to have been there.
         """
-        is_begun = _is_moved(position) and any(True for _ in self._read(self.place.ledger, 0, None))
-        return None if is_begun else position.offset
+        ledger = read_partition(self.bootstrap, self.place.ledger, self.partition)
+        is_begun = _is_moved(position) and any(True for _ in ledger)
+        return max(position.offset, self._end(self.place.source)) if is_begun else position.offset
+
+    def _end(self, topic: str) -> int:
+        source = (topic, self.partition)
+        return ends_of(self.bootstrap, [source])[source]
 
     def _line(self, message: Message) -> None:
         self.clock.append(message.timestamp()[1])
@@ -170,27 +188,34 @@ class Restorer:
         if not self._everybody:
             self._touched.add(name)
 
-    def _look_at(self, names: Iterator[str]) -> None:
+    def _look_at(self, names: Iterable[str], count: int) -> None:
         """Decisions found now are due to time that passed or to new rules; the first tick tells them."""
-        for name in names:
+        for done, name in enumerate(names):
             self.look(name)
             self._write_if_many()
+            if self._is_time_to_tell():
+                self._tell(done, count, looked_at=done, subjects=count)
 
     def _write_if_many(self) -> None:
         if self.subjects.changes >= WRITE_EVERY:
             self.subjects.write(None)
 
-    def _read(self, topic: str, since: int, until: int | None) -> Iterator[Message]:
+    def _read(self, topic: str, since: int, until: int) -> Iterator[Message]:
         """Records of the own partition; tells how far it has come."""
-        end = until or 0
         for message in read_partition(self.bootstrap, topic, self.partition, until, since):
             yield message
-            if time.monotonic() - self._told >= TOLD_EVERY_S:
-                self._told = time.monotonic()
+            if self._is_time_to_tell():
                 offset = message.offset() or 0
-                self.share = min(0.99, (offset - since) / max(1, end - since))
-                log.info("state is made from the log", stage=self.place.stage, topic=topic, partition=self.partition,
-                         offset=offset, until=end or None)  # fmt: skip
+                self._tell(offset - since, until - since, topic=topic, offset=offset, until=until)
+
+    def _is_time_to_tell(self) -> bool:
+        return time.monotonic() - self._told >= TOLD_EVERY_S
+
+    def _tell(self, done: int, whole: int, **details: str | int) -> None:
+        """Shows that it gets on: in each of its phases, for the watchdog ends what does not."""
+        self._told = time.monotonic()
+        self.share = min(0.99, (self._phase + done / max(1, whole)) / PHASES)
+        log.info("state is made from the log", stage=self.place.stage, partition=self.partition, **details)
 
 
 def is_skipped(headers: Sequence[tuple[str, bytes]] | None, skipped: Collection[bytes]) -> bool:

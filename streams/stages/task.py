@@ -57,7 +57,12 @@ class Task(Protocol):
         """What to keep with the committed position, at most a few dozen characters."""
 
     def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
-        """Called after each commit, with the input position and, by partition written to, the offset after its last."""
+        """Called after each piece of work, when all of it is committed.
+
+        Args:
+            position: of the input.
+            delivered: by partition written to, the offset after its last record.
+        """
 
     def report(self) -> Report:
         """What became of the records since the last report; called every few seconds, between chunks."""

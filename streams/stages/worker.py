@@ -42,6 +42,7 @@ from streams.stages.membership import SESSION_S, client_id, refuse_namesake, sol
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
 from streams.stages.watchdog import Watchdog
+from streams.state.store import Unreadable
 
 log = structlog.get_logger()
 
@@ -318,4 +319,6 @@ def _named(error: BaseException) -> str:
     """What kind of error it is, without what it quotes."""
     if isinstance(error, KafkaException):
         return kafka_fault(error)
+    if isinstance(error, Unreadable):
+        return str(error)
     return f"{error.problem}; {error.remedy}" if isinstance(error, UserError) else type(error).__name__

@@ -12,7 +12,6 @@ import shutil
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -126,8 +125,12 @@ class RocksStore:
     def items(self, first: bytes, last: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See `Store`."""
         try:
-            found: Iterator[tuple[bytes, bytes]] = self._db.items(from_key=first)  # type: ignore[assignment]
-            yield from takewhile(lambda item: item[0] < last, found)
+            walk = self._db.iter()
+            walk.seek(first)
+            while walk.valid() and (key := walk.key()) < last:
+                yield key, walk.value()
+                walk.next()
+            walk.status()  # a walk that meets a damaged block ends there as if it were the end, and says so here alone
         except Exception as error:  # noqa: BLE001 - see `get`
             raise self._condemn(error) from None
 
@@ -142,6 +145,8 @@ class RocksStore:
         try:
             self._db.write(batch)
         except Exception as error:  # noqa: BLE001 - see `get`
+            if _is_about(error, "corruption"):
+                raise self._condemn(error) from None
             raise _unwritable(self._folder, error) from None
 
     def clear(self) -> None:
@@ -153,8 +158,12 @@ class RocksStore:
 
     def close(self) -> None:
         """See `Store`."""
-        with suppress(DbClosedError):
+        try:
             self._db.close()
+        except DbClosedError:
+            return
+        except Exception as error:  # noqa: BLE001 - see `get`
+            raise self._condemn(error) from None
 
     def _open(self) -> Rdict:
         if (self._folder / _CONDEMNED).exists():
