@@ -22,23 +22,23 @@ import faust
 import structlog
 from aiokafka.errors import IllegalStateError
 from confluent_kafka import KafkaException
-from faust.types import TP, AppT, Message
+from faust.types import TP, AppT
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
 from streams.ending import Ending
 from streams.errors import UserError
-from streams.folders import check_folder
-from streams.kafka.chunks import Chunk, ChunkTransport, last_stable_offset
+from streams.kafka.chunks import Chunk, last_stable_offset
 from streams.kafka.ends import Ends
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Committer, kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
+from streams.stages.application import GentleWorker, RawSchema, application
 from streams.stages.gauges import StageGauges
 from streams.stages.holding import Holding
-from streams.stages.membership import SESSION_S, client_id, refuse_namesake, sole
+from streams.stages.membership import client_id, refuse_namesake, sole
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
 from streams.stages.watchdog import Watchdog
@@ -46,7 +46,6 @@ from streams.state.store import Unreadable
 
 log = structlog.get_logger()
 
-CHUNK_RECORDS = 5000
 TICK_S, SECOND_S, BRISK_S = 0.1, 1.0, 2.0
 """Time passes for the tasks once a second; ten times while there is traffic: plan waits for everybody's clock."""
 REPORT_S = 2.0
@@ -57,27 +56,6 @@ FAULT = 70
 """Exit code of a stage that ends because of a fault; `sysexits.h` calls it an internal one."""
 LOST_TICKS = 3
 """After how many ticks without progress a fetched chunk that never reached the stage counts as lost."""
-
-
-class _RawSchema(faust.Schema[Any, Any]):
-    """Hands keys and values over as they are: Faust's own decoding acknowledges and drops what it cannot decode."""
-
-    def loads_key(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Any:  # noqa: ANN401, ARG002
-        return message.key
-
-    def loads_value(self, app: AppT, message: Message, *, loads: object = None, serializer: object = None) -> Any:  # noqa: ANN401, ARG002
-        return message.value
-
-
-class _Worker(faust.Worker):
-    def end(self) -> None:
-        """Ends as after SIGTERM, which `streams.ending` hears in Faust's place."""
-        self._on_sigterm()
-
-    def _shutdown_loop(self) -> None:
-        """Does not wait for tasks that have nothing left to do, as Faust would for some seconds: the process ends."""
-        if self.crash_reason:
-            raise self.crash_reason
 
 
 class StageWorker:
@@ -101,7 +79,7 @@ class StageWorker:
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
         self._taken_at = self._next_second = 0.0
-        self.app = self._new_app()
+        self.app = self._connected(application(stage.group, bootstrap, self._worker, self._folder, self._client_id))
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
     def run(self) -> None:
@@ -115,7 +93,7 @@ class StageWorker:
             self._run()
 
     def _run(self) -> None:
-        worker = _Worker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
+        worker = GentleWorker(self.app, loglevel="ERROR", redirect_stdouts=False, daemon=True, quiet=True)
         worker.spinner = None
         self._ending.gently(lambda: worker.loop.call_soon_threadsafe(worker.end))
         try:
@@ -134,30 +112,9 @@ class StageWorker:
         """How much of its state each partition has that is being opened; asked by the watchdog's thread."""
         return {(tp.topic, tp.partition): work.restored for tp, work in tuple(self._opening.items())}
 
-    def _new_app(self) -> faust.App:
-        check_folder(self._folder, "HEADWATER_DATA")
-        app = faust.App(
-            self._stage.group,
-            broker=";".join(f"kafka://{server.strip()}" for server in self._bootstrap.split(",")),
-            autodiscover=False,
-            datadir=str(self._folder),
-            web_enabled=False,
-            canonical_url=f"http://{self._worker}",
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            consumer_auto_offset_reset="earliest",
-            consumer_group_instance_id=self._worker,
-            broker_client_id=self._client_id,
-            broker_session_timeout=SESSION_S,
-            broker_heartbeat_interval=2.0,
-            broker_request_timeout=30.0,
-            broker_max_poll_interval=300.0,
-            broker_max_poll_records=CHUNK_RECORDS,
-            stream_buffer_maxsize=2,
-            stream_wait_empty=False,
-        )
-        app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop)
-        topic = app.topic(*self._stage.topics, schema=_RawSchema(), acks=False)
+    def _connected(self, app: faust.App) -> faust.App:
+        """Lets the application call this worker for chunks, time and partitions."""
+        topic = app.topic(*self._stage.topics, schema=RawSchema(), acks=False)
         app.agent(topic, name=self._stage.name)(self._consume)  # type: ignore[arg-type]
         app.timer(interval=TICK_S)(self._tick)
         app.timer(interval=REPORT_S)(self._report)

@@ -29,7 +29,7 @@ from sinks.case_db import CaseStore
 from streams.ending import Ending
 from streams.kafka import transactions
 from streams.stages import __main__ as stages
-from streams.stages import deciding, partition, plan, worker
+from streams.stages import application, deciding, partition, plan
 from streams.state.store import RocksStore
 from tests.faults import planted
 
@@ -173,7 +173,7 @@ def main(stage: str) -> None:
     ending = Ending(stage)
     ending.listen()
     orders = [Order(**each) for each in json.loads(os.environ["FAULTS_ORDERS"])]
-    worker.CHUNK_RECORDS = int(os.environ["FAULTS_CHUNK"])
+    application.CHUNK_RECORDS = int(os.environ["FAULTS_CHUNK"])
     # A small town is over before state is written as rarely as it is in earnest.
     deciding.WRITE_S, plan.KEEP_AFTER, plan.KEEP_SHARE = 0.3, 50, 0
     arm(Trigger([order for order in orders if order.stage == stage], Path(os.environ["FAULTS_STRIKES"])))

@@ -30,7 +30,7 @@ from streams.kafka import chunks
 from streams.kafka.transactions import Outgoing, Position
 from streams.observing.health import Health
 from streams.settings import Settings
-from streams.stages import watchdog, worker
+from streams.stages import application, watchdog, worker
 from streams.stages.tally import Report
 from streams.stages.task import Stage, Work
 
@@ -148,7 +148,7 @@ def main() -> None:
     ending.listen()
     settings = Settings(worker=os.environ["ECHO_WORKER"])
     logs.configure("info")
-    worker.CHUNK_RECORDS = int(os.environ.get("ECHO_CHUNK", "200"))
+    application.CHUNK_RECORDS = int(os.environ.get("ECHO_CHUNK", "200"))
     if "ECHO_PATIENCE_S" in os.environ:
         watchdog.LOOK_S = 0.2
         watchdog.PATIENCE_S = watchdog.FROZEN_S = float(os.environ["ECHO_PATIENCE_S"])
