@@ -12,7 +12,7 @@ from processors.rules.deciding.decide import Agenda
 from processors.rules.ledger import EMPTY, Ledger
 from processors.timeline import Timeline, pack, unpack
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the bytes below, or those of timelines and ledgers, change: older state is then folded anew."""
 
 _HEAD = struct.Struct(">qII")

@@ -2,8 +2,9 @@
 
 Keys of the store: `s` and the subject's name; `d`, the time and the name for whoever waits for a
 time (an index in order of time: who waits costs nothing until then); `m` for what belongs to the
-partition as a whole. Everything changed since the last `write` is written at once, together with
-the position it belongs to: a store is always as of one position, never of two.
+partition as a whole; `n` for how many subjects there are, half-made states included. Everything
+changed since the last `write` is written at once, together with the position it belongs to: a store
+is always as of one position, never of two.
 
 A cache of `MOST_IN_MEMORY` subjects bounds memory; what was changed stays until it is written.
 """
@@ -26,7 +27,7 @@ MOST_IN_MEMORY = 40_000
 HORIZON_MS = 86_400_000
 """Who is due within the next day (of the stage's clock) is known in memory; later ones rest in the index."""
 
-_SUBJECT, _DUE, _META = b"s", b"d", b"m"
+_SUBJECT, _DUE, _META, _COUNT = b"s", b"d", b"m", b"n"
 _SHIFT = 1 << 63
 _BEFORE_ALL = -_SHIFT
 _BEYOND = b"t"
@@ -49,6 +50,7 @@ class Subjects:
         self._held: dict[str, Held] = {}
         self._changed: set[str] = set()
         self._soon: list[tuple[int, str]] = []
+        self._reminders: set[tuple[int, str]] = set()
         self._later: set[tuple[int, str]] = set()
         self._horizon = _BEFORE_ALL
         self.count = 0
@@ -64,8 +66,8 @@ class Subjects:
         kept = self._store.get(_META)
         if kept is None:
             return None
+        self.count = int(self._store.get(_COUNT) or 0)
         meta: dict[str, Any] = orjson.loads(kept)
-        self.count = meta["count"]
         return meta
 
     def of(self, name: str) -> Held:
@@ -89,7 +91,9 @@ class Subjects:
 
     def remind(self, at: int, name: str) -> None:
         """Has a subject looked at, at a time besides its own, if its own has come by then; not kept."""
-        heapq.heappush(self._soon, (at, name))
+        if (at, name) not in self._reminders:
+            self._reminders.add((at, name))
+            heapq.heappush(self._soon, (at, name))
 
     def is_due(self, now: int) -> bool:
         """Whether `next_due` has anybody to look through."""
@@ -105,7 +109,9 @@ class Subjects:
         if now > self._horizon:
             self._look_ahead(now)
         while self._soon and self._soon[0][0] <= now:
-            _, name = heapq.heappop(self._soon)
+            entry = heapq.heappop(self._soon)
+            self._reminders.discard(entry)
+            name = entry[1]
             wake_at = self.of(name).wake_at
             if wake_at is not None and wake_at <= now:
                 return name
@@ -143,6 +149,7 @@ class Subjects:
         self._held.clear()
         self._changed.clear()
         self._soon.clear()
+        self._reminders.clear()
         self._later.clear()
         self._horizon, self.count = _BEFORE_ALL, 0
 
@@ -163,7 +170,8 @@ class Subjects:
             held.kept_wake_at, held.is_kept = held.wake_at, not is_gone
             yield _SUBJECT + key, None if is_gone else pack_held(held)
         if meta is not None:
-            yield _META, orjson.dumps({**meta, "count": self.count})
+            yield _META, orjson.dumps(meta)
+        yield _COUNT, str(self.count).encode()
 
     def _note(self, at: int, name: str) -> None:
         if at <= self._horizon:

@@ -130,3 +130,32 @@ def test_held_as_bytes_and_back() -> None:
             held.agenda,
         )
         assert again.is_kept
+
+
+def test_a_start_cut_short_counts_nobody_twice_nor_leaves_anybody_out() -> None:
+    store = MemoryStore()
+    first = subjects(store)
+    first.write({})
+    for _ in range(2):
+        cut_short = subjects(store)
+        assert cut_short.meta() == {}
+        for name in ("ann", "bob"):
+            held = cut_short.of(name)
+            held.timeline, _ = apply(held.timeline, line(1))
+            cut_short.change(name)
+        cut_short.write(None)
+        assert cut_short.count == 2
+
+
+def test_being_reminded_again_and_again_of_one_time_costs_as_much_as_once() -> None:
+    kept = subjects(MemoryStore())
+    held = kept.of("ann")
+    held.timeline, _ = apply(held.timeline, line(1))
+    kept.wake("ann", held, 0)
+    assert kept.next_due(1) == "ann"
+    for _ in range(3):
+        kept.remind(5, "ann")
+    assert kept.next_due(5) == "ann"
+    assert kept.next_due(5) is None
+    kept.remind(5, "ann")
+    assert kept.next_due(5) == "ann", "reminded of later, looked at again"
