@@ -15,6 +15,9 @@ from streams.stages.tally import Report
 from streams.stages.task import Task
 from streams.stages.watchdog import Watchdog
 
+PIECES = 1 << 10
+"""A power of two: position and pieces make an exact sum."""
+
 
 class PartitionWork:
     """One assigned partition: its task, its committer and its position."""
@@ -26,6 +29,7 @@ class PartitionWork:
         self._watchdog = watchdog
         self.position = 0
         self.stalled_ticks = 0
+        self._pieces = 0
         self._left: Sequence[RawRecord] = ()
         self._after = 0
         self._is_taken = False
@@ -40,6 +44,11 @@ class PartitionWork:
     def restored(self) -> float:
         """How much of the state has been restored, 0 to 1."""
         return self._task.restored
+
+    @property
+    def progress(self) -> float:
+        """The position, and after the point what changes with each piece of work done there."""
+        return self.position + self._pieces % PIECES / PIECES
 
     def take(self, chunk: Chunk) -> bool:
         """Takes a chunk to work on by `step`; False when it does not begin at the task's position."""
@@ -58,6 +67,7 @@ class PartitionWork:
         self._is_taken = bool(self._left)
         position = self._left[0].offset if self._left else self._after
         self._commit(outgoing, position)
+        self._pieces += 1
         self.stalled_ticks = 0
         return self._is_taken
 
@@ -68,7 +78,9 @@ class PartitionWork:
     def tick(self, is_idle: bool) -> bool:
         """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
         self._commit(self._task.tick(is_idle), self.position)
-        return self._task.is_behind
+        is_behind = self._task.is_behind
+        self._pieces += is_behind  # a tick with nothing to do is no sign that records are worked on
+        return is_behind
 
     def report(self) -> Report:
         """What became of the records since the last report; all of it is committed."""

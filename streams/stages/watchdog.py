@@ -94,7 +94,8 @@ class Watchdog:
 
     Args:
         stage: its name, for the log.
-        positions: of the partitions that are worked on now; called by the thread, as the next two.
+        positions: of the partitions that are worked on now, more than the position when something was done
+            there since, less than the next; called by the thread, as the next two.
         opening: of those being opened, how much of their state is there, 0 to 1.
         ends: ends of partitions, as far as the broker tells.
         leave: ends the process.
@@ -103,7 +104,7 @@ class Watchdog:
     def __init__(
         self,
         stage: str,
-        positions: Callable[[], Mapping[Source, int]],
+        positions: Callable[[], Mapping[Source, float]],
         opening: Callable[[], Mapping[Source, float]],
         ends: Callable[[Iterable[Source]], Mapping[Source, int]],
         leave: Callable[[], None],
@@ -161,7 +162,7 @@ class Watchdog:
         positions = self._positions()
         stuck = self._watch.look(now, positions, self._ends(self._watch.unmoved(positions)))
         if stuck:
-            told = ", ".join(f"{topic}/{partition} at {positions[topic, partition]}" for topic, partition in stuck)
+            told = ", ".join(f"{topic}/{partition} at {int(positions[topic, partition])}" for topic, partition in stuck)
             self._end(f"records wait and nothing was done for {PATIENCE_S:.0f} s: {told}")
 
     def _end(self, why: str) -> None:

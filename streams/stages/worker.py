@@ -103,10 +103,10 @@ class StageWorker:
             if end.code:
                 raise
 
-    def _positions(self) -> dict[Source, int]:
+    def _positions(self) -> dict[Source, float]:
         """How far each partition is that is worked on and not held; asked by the watchdog's thread."""
         working = ((tp, work) for tp, work in tuple(self._work.items()) if not self._holding.is_held(tp))
-        return {(tp.topic, tp.partition): work.position for tp, work in working}
+        return {(tp.topic, tp.partition): work.progress for tp, work in working}
 
     def _restored(self) -> dict[Source, float]:
         """How much of its state each partition has that is being opened; asked by the watchdog's thread."""

@@ -173,9 +173,15 @@ def test_looking_at_many_who_have_nothing_to_tell_does_not_gather_them_in_memory
     say(part, platform, lines, 0)
     deadline = day(90)
     task._clock._advance(deadline)
-    most = 0
+    most, seen = 0, [part.progress]
     while part.tick(is_idle=False):
         most = max(most, len(task._subjects._held))
+        seen.append(part.progress)
+    assert len(set(seen)) == len(seen) > 30, "to the watchdog it stands still"
+    assert int(max(seen)) == part.position
+    idle = part.progress
+    part.tick(is_idle=False)
+    assert part.progress == idle, "ticks hide from the watchdog that records are not worked on"
     assert most <= 100, f"{most} subjects in memory"
     assert len(task._silence) >= 400
 

@@ -90,7 +90,7 @@ def test_the_watchdog_is_not_told_of_what_is_held(tmp_path: Any, monkeypatch: An
         "127.0.0.1:1", settings, Meters("intake"), Health(), Ending("intake"),
     )  # fmt: skip
     monkeypatch.setattr(worker, "_holding", way.holding)
-    at_seven = type("Work", (), {"position": 7})()
+    at_seven = type("Work", (), {"progress": 7.0})()
     monkeypatch.setattr(worker, "_work", {ONE: at_seven, OTHER: at_seven})
     assert worker._positions() == {tuple(ONE): 7, tuple(OTHER): 7}
     way.orders.note(ORDER)
