@@ -259,6 +259,7 @@ def household_writer(platform: Platform) -> HouseholdWriter:
 
 def _deciding(platform: Platform, stage: str, subject: Subject) -> DecidingContext:
     settings = platform.settings
+    ledger = topics.DECISIONS if subject is Subject.PERSON else topics.HOUSEHOLD_DECISIONS
     return DecidingContext(
         bootstrap=platform.bootstrap,
         codec=platform.codec,
@@ -273,18 +274,22 @@ def _deciding(platform: Platform, stage: str, subject: Subject) -> DecidingConte
         ),
         core_partitions=settings.core_partitions,
         basis=Basis(_rules_id(platform), _skipped(platform) if subject is Subject.PERSON else frozenset()),
-        store=_stores(platform, stage, held.FORMAT),
+        store=_stores(platform, stage, held.FORMAT, also=ledger),
     )
 
 
-def _stores(platform: Platform, stage: str, state_format: int) -> Callable[[str, int], Store]:
-    """Where the tasks of a stage's worker keep their state."""
+def _stores(platform: Platform, stage: str, state_format: int, also: str = "") -> Callable[[str, int], Store]:
+    """Where the tasks of a stage's worker keep their state, which rests on their input and perhaps on `also`."""
     if not platform.is_state_kept:
         return lambda _topic, _partition: MemoryStore()
     settings = platform.settings
     folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
     check_folder(folder, "HEADWATER_STATE")
-    return StateFolders(folder, lambda topic: topic_id(platform.bootstrap, topic), state_format).open
+
+    def log_id(topic: str) -> str:
+        return "|".join(topic_id(platform.bootstrap, each) for each in (topic, also) if each)
+
+    return StateFolders(folder, log_id, state_format).open
 
 
 def _rules_id(platform: Platform) -> str:

@@ -117,13 +117,15 @@ def core(settings: Settings) -> tuple[Topic, ...]:
     partitions = settings.core_partitions
     compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS), **LARGEST_KEPT}
     for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **WHATEVER_SIZE, **LARGEST_KEPT}
+    # What deciding stages take the time from is stamped by the broker: a writer's clock that runs ahead would move theirs.
+    told_the_time = {**compacted, "message.timestamp.type": "LogAppendTime"}
     return (
         Topic(
             LIFE_EVENTS,
             partitions,
             "person|record id|arrival",
             "canonical life events, marks of time, controls",
-            compacted,
+            told_the_time,
         ),
         Topic(dead_letters(LIFE_EVENTS, "correlate"), 1, "as received", "what correlate could not take", _kept(30)),
         Topic(CONTROLS, 1, "person|kind", "opt-outs and objections; what is paused; read whole", compacted),
@@ -132,7 +134,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
             partitions,
             "household|record id",
             "life events that rules per household look at, as each household hears them, and marks of time",
-            compacted,
+            told_the_time,
         ),
         Topic(
             dead_letters(HOUSEHOLD_EVENTS, "households"), 1, "as received", "what households could not take", _kept(30)

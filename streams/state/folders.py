@@ -15,7 +15,8 @@ class StateFolders:
 
     Args:
         folder: of this worker alone.
-        log_id: tells one topic from another of the same name, in another cluster or made anew.
+        log_id: for an input topic, tells what its state rests on from logs of the same names, in another cluster or
+            made anew.
         state_format: of what is kept; state of another format is made anew.
     """
 
