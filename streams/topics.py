@@ -117,7 +117,7 @@ def core(settings: Settings) -> tuple[Topic, ...]:
     partitions = settings.core_partitions
     compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS), **LARGEST_KEPT}
     for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **WHATEVER_SIZE, **LARGEST_KEPT}
-    # What deciding stages take the time from is stamped by the broker: a writer's clock that runs ahead would move theirs.
+    # Stamped by the broker: deciding stages take the time from here, and a clock that runs ahead would move theirs.
     told_the_time = {**compacted, "message.timestamp.type": "LogAppendTime"}
     return (
         Topic(
