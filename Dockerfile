@@ -27,7 +27,7 @@ FROM python:3.11.14-slim-bookworm
 
 RUN groupadd --gid 10001 headwater \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin headwater \
- && install --directory --owner=10001 --group=10001 --mode=0700 /data /access /aggregates
+ && install --directory --owner=10001 --group=10001 --mode=0700 /data /state /access /aggregates
 COPY --from=build /opt/headwater /opt/headwater
 
 ENV PATH=/opt/headwater/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEADWATER_DATA=/data

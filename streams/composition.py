@@ -284,7 +284,7 @@ def _stores(platform: Platform, stage: str, state_format: int, also: str = "") -
         return lambda _topic, _partition: MemoryStore()
     settings = platform.settings
     folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
-    check_folder(folder, "HEADWATER_STATE")
+    check_folder(folder, "HEADWATER_STATE" if settings.state else "HEADWATER_DATA")
 
     def log_id(topic: str) -> str:
         return "|".join(topic_id(platform.bootstrap, each) for each in (topic, also) if each)

@@ -25,9 +25,12 @@ from tests.browser.duty_town import answer, offer, situation, wait_for
 
 RUN = """
 from streams.composition import Platform
+from streams.ending import Ending
 from streams.services.board import run
 from streams.settings import load
-run(Platform(load()))
+ending = Ending("board")
+ending.listen()
+run(Platform(load()), ending)
 """
 LINE = {
     "household": "h1",

@@ -149,6 +149,14 @@ def test_no_series_holds_a_pseudonym_or_an_identity(running: Running) -> None:
     assert [secret for secret in secrets if secret in labels] == []
 
 
+ONLY_IN_TROUBLE = {
+    "headwater_feed_held_since_timestamp_seconds",
+    "headwater_stage_failing_since_timestamp_seconds",
+    "headwater_stage_restart_pause_seconds",
+}
+"""What nobody tells, or is zero, while all is well."""
+
+
 def test_every_panel_of_the_dashboard_finds_data(running: Running) -> None:
     for _ in range(3):
         for path in ("", "sign-in", "nowhere"):
@@ -158,7 +166,7 @@ def test_every_panel_of_the_dashboard_finds_data(running: Running) -> None:
     missing = []
     for panel, expression in expressions():
         asked = expression.replace("$__rate_interval", "15m").replace("$__range", "1h")
-        if not running.query(asked):
+        if not running.query(asked) and not any(name in asked for name in ONLY_IN_TROUBLE):
             missing.append((panel, expression))
     assert missing == []
 
@@ -189,7 +197,7 @@ def test_every_metric_of_an_alert_is_there(running: Running) -> None:
     rules = YAML(typ="safe").load(INFRA / "prometheus" / "alerts.yaml")["groups"][0]["rules"]
     names = {name for rule in rules for name in re.findall(r"\b(?:headwater|process)_[a-z_]+", rule["expr"])}
     assert len(names) > 10
-    assert [name for name in sorted(names) if not running.query(name)] == []
+    assert [name for name in sorted(names - ONLY_IN_TROUBLE) if not running.query(name)] == []
 
 
 def test_a_process_that_hangs_raises_the_alert_and_the_page_still_answers(running: Running) -> None:

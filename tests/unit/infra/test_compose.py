@@ -87,6 +87,9 @@ def test_a_process_sees_only_what_it_works_with() -> None:
     deployment = "${HEADWATER_DEPLOYMENT:-./infra/demo}:/deployment:ro"
     own = {name: set(mounts(service)) - {deployment} for name, service in OURS.items()}
     assert {name: mounted for name, mounted in own.items() if mounted} == {
+        "correlate": {"correlate:/state"},
+        "households": {"households:/state"},
+        "plan": {"plan:/state"},
         "aggregate": {"aggregates:/aggregates"},
         "gateway": {"access:/access:ro"},
         "board": {"access:/access", "aggregates:/aggregates:ro"},
