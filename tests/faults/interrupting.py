@@ -91,7 +91,7 @@ def _twice_the_same(rig: Rig) -> None:
 
 
 CASES = [
-    Case("broker killed and started again", lambda rig: _kill_broker(rig, 1), is_short=True),
+    Case("broker killed and started again", lambda rig: _kill_broker(rig, 1)),
     Case("broker killed and started again, 4 times", lambda rig: _kill_broker(rig, 4)),
     Case("broker frozen beyond the session time-out", _freeze_broker),
     Case("worker frozen in a transaction, comes back as a zombie", _zombies,

@@ -44,7 +44,7 @@ from tests.faults.database import Database
 from tests.faults.forking import ForkingSupervisor
 from tests.faults.stage import Order, as_environment
 
-PATIENCE_S = 150.0
+PATIENCE_S = 300.0
 """How long a condition may take before the case has failed; ordinary ones take seconds."""
 
 Line = dict[str, Any] | Heartbeat

@@ -17,6 +17,7 @@ from streams.composition import Platform
 from streams.processes import FAUST_STAGES, STAGES
 from streams.settings import Settings
 from streams.stages.supervisor import Supervisor
+from streams.stages.worker import FAULT
 from tests.conftest import start_postgres, stop_postgres
 
 LIMIT_S = 90.0
@@ -117,7 +118,11 @@ def test_sigterm_ends_everything_in_time(town: Town, trouble: Callable[[Town], N
         work(town)
     trouble(town)
     town.supervisor.stop(grace_s=30.0)
-    assert town.codes() == dict.fromkeys(STAGES, 0), "\n".join(town.said(name)[-500:] for name in STAGES)
+    # Without a broker one may end by itself an instant before it is asked to.
+    good = {0, FAULT} if trouble is kill_broker else {0}
+    codes = town.codes()
+    assert codes.keys() == set(STAGES)
+    assert set(codes.values()) <= good, "\n".join(town.said(name)[-500:] for name in STAGES)
 
 
 def wait_until(is_so: Callable[[], object], town: Town) -> None:
