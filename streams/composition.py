@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -286,6 +286,7 @@ def _stores(platform: Platform, stage: str, state_format: int, also: str = "") -
     folder = (settings.state or settings.data / "state") / f"{stage}-{settings.worker}"
     check_folder(folder, "HEADWATER_STATE" if settings.state else "HEADWATER_DATA")
 
+    @cache
     def log_id(topic: str) -> str:
         return "|".join(topic_id(platform.bootstrap, each) for each in (topic, also) if each)
 

@@ -6,9 +6,7 @@ One transaction writes it to `controls.v1`, which every stage may read whole, an
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 
 from processors.events import Control
@@ -18,11 +16,12 @@ from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
 from streams.kafka.tail import ends_of, read_on
-from streams.kafka.transactions import Outgoing, TransactionalSender
+from streams.kafka.transactions import Outgoing, send_once
 from streams.settings import Settings
 
 RECENT = 5_000
-"""Among so many of the newest records the marks of all who tell plan are found: they put one there each second."""
+"""Among so many of the newest records the marks of all who tell plan are found: each puts one there once a second, ten
+times with traffic."""
 
 
 def publish_now(settings: Settings, control: Control) -> Control:
@@ -78,6 +77,5 @@ def _opened(settings: Settings) -> tuple[str, Codec]:
 
 
 def _send(address: str, codec: Codec, controls: Sequence[Control], core_partitions: int) -> None:
-    with closing(TransactionalSender(address, f"headwater-controls-{uuid.uuid4()}")) as sender:
-        sender.open()
-        sender.send(record for control in controls for record in control_records(codec, control, core_partitions))
+    records = (record for control in controls for record in control_records(codec, control, core_partitions))
+    send_once(address, "controls", records)

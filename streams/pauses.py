@@ -7,9 +7,7 @@ Orders on rules and recipients also go, in the same transaction and in order, to
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
-from contextlib import closing
 
 from confluent_kafka import Message
 
@@ -19,7 +17,7 @@ from streams import topics
 from streams.errors import Unreachable
 from streams.kafka.follower import Follower
 from streams.kafka.tail import Source, ends_of, read_on
-from streams.kafka.transactions import Outgoing, TransactionalSender
+from streams.kafka.transactions import Outgoing, send_once
 
 CONTROLS: Source = (topics.CONTROLS, 0)
 PREFIX = b"pause|"
@@ -43,9 +41,7 @@ def publish(bootstrap: str, codec: Codec, pause: Pause, core_partitions: int) ->
     Raises:
         KafkaException: Kafka does not answer; nothing is ordered.
     """
-    with closing(TransactionalSender(bootstrap, f"headwater-pauses-{uuid.uuid4()}")) as sender:
-        sender.open()
-        sender.send(pause_records(codec, pause, core_partitions))
+    send_once(bootstrap, "pauses", pause_records(codec, pause, core_partitions))
 
 
 def standing(bootstrap: str, codec: Codec) -> dict[tuple[PauseKind, str], Pause]:

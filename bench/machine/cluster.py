@@ -21,8 +21,8 @@ from streams.broker import start_broker, stop_broker
 from streams.composition import Platform
 from streams.kafka.clients import client_config, committed_offsets
 from streams.kafka.log import end_offsets
+from streams.life_events import TYPE_HEADER
 from streams.settings import Settings
-from streams.stages.restoring import TYPE_HEADER
 
 PARTITIONS = 4
 _GONE_WITHIN_S = 60

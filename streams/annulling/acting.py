@@ -19,7 +19,8 @@ from streams.annulling.finding import Progress
 from streams.controls import clock_of
 from streams.kafka.log import committed_positions
 from streams.kafka.tail import Source, ends_of, read_on, sources_of
-from streams.kafka.transactions import Outgoing, TransactionalSender
+from streams.kafka.transactions import TransactionalSender
+from streams.life_events import life_event_record
 
 MOST_SENT = 5_000
 LOOK_EVERY_S = 0.25
@@ -78,7 +79,7 @@ class Annulling:
             lines = iter(self._lines)
             sent = 0
             while part := list(islice(lines, MOST_SENT)):
-                sender.send(map(self._outgoing, part))
+                sender.send(life_event_record(self._codec, line, self._partitions) for line in part)
                 sent += len(part)
                 progress(f"{sent:,} of {len(self._lines):,} events annulled")
 
@@ -96,11 +97,6 @@ class Annulling:
         is_complete = is_complete and self._has_clock_passed(newest, deadline, progress)
         is_complete = is_complete and self._is_through("headwater-plan", topics.SITUATIONS, deadline, progress)
         return self._effects(is_complete)
-
-    def _outgoing(self, line: LifeEvent) -> Outgoing:
-        key = f"{line.person}|{line.id}|{line.arrival}".encode()
-        partition = topics.partition_of(line.person, self._partitions)
-        return Outgoing(topics.LIFE_EVENTS, partition, key, self._codec.encode(line))
 
     def _is_through(self, group: str, topic: str, deadline: float, progress: Progress) -> bool:
         """Whether a stage has worked on everything that is on its topic now."""

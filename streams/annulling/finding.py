@@ -17,7 +17,7 @@ from schemas.codec import Codec
 from streams import topics
 from streams.agencies.batches import batch_of
 from streams.kafka.log import partitions_of, read_partition
-from streams.stages.restoring import TYPE_HEADER
+from streams.life_events import TYPE_HEADER
 
 Progress = Callable[[str], None]
 

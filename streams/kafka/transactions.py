@@ -11,7 +11,9 @@ Source: KIP-98 (exactly once delivery and transactional messaging), KIP-447.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import structlog
@@ -54,6 +56,11 @@ class Position:
     offset: int
     note: str
     is_first: bool = False
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether a stage that always leaves a note did not commit it: set by hand, expired, or there never was one."""
+        return not self.note
 
 
 class TransactionalSender:
@@ -144,6 +151,22 @@ class TransactionalSender:
             self._failures.append(error)
         else:
             self.delivered[str(message.topic()), message.partition() or 0] = (message.offset() or 0) + 1
+
+
+def send_once(bootstrap: str, name: str, outgoing: Iterable[Outgoing]) -> None:
+    """Sends records in one transaction of its own, all or none; for commands, which fence nobody.
+
+    Args:
+        bootstrap: Kafka's address.
+        name: who sends, for whoever looks at the broker's transactions.
+        outgoing: the records.
+
+    Raises:
+        KafkaException: nothing was sent.
+    """
+    with closing(TransactionalSender(bootstrap, f"headwater-{name}-{uuid.uuid4()}")) as sender:
+        sender.open()
+        sender.send(outgoing)
 
 
 class Committer:

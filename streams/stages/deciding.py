@@ -30,11 +30,12 @@ from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
+from streams.life_events import is_skipped
 from streams.logs import where
 from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
 from streams.stages.decoding import unreadable
-from streams.stages.restoring import Basis, Place, Restorer, erased, is_skipped
+from streams.stages.restoring import Basis, Place, Restorer, erased
 from streams.stages.silence import Silence
 from streams.stages.situations import SituationWriter
 from streams.stages.tally import Report, Tally

@@ -6,20 +6,19 @@ between the two repeats a write that changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from processors.offers.model import OfferRecord
 from schemas.codec import Codec
 from sinks.case_db import CaseStore
 from streams.kafka.records import RawRecord
-from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
-from streams.stages.task import Work
+from streams.stages.task import StatelessTask, Work
 
 
-class DeliverTask:
+class DeliverTask(StatelessTask):
     """Delivery of one partition of `offers.v1`."""
 
     def __init__(self, codec: Codec, store: CaseStore) -> None:
@@ -29,16 +28,6 @@ class DeliverTask:
 
     def open(self, position: Position) -> None:
         """Nothing to restore: the database knows what it holds."""
-
-    @property
-    def restored(self) -> float:
-        """There is nothing to restore."""
-        return 1.0
-
-    @property
-    def is_behind(self) -> bool:
-        """Nothing is ever due here."""
-        return False
 
     def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records, one database transaction."""
@@ -57,9 +46,6 @@ class DeliverTask:
     def note(self) -> str:
         """Nothing: the database knows what it holds."""
         return ""
-
-    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
-        """There is no state to write."""
 
     def report(self) -> Report:
         """What became of the records, and how long new offers took."""

@@ -11,9 +11,8 @@ Does not decide what is a duplicate (correlate does, by id) and draws no conclus
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import starmap
 
 import structlog
 
@@ -29,16 +28,15 @@ from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.agencies.batches import HEADER, batch_of
 from streams.kafka.records import RawRecord
-from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing, Position
+from streams.life_events import life_event_record
 from streams.logs import where
 from streams.pauses import FeedOrders, pause_records
 from streams.register import PersonRequest, Register, Resolved
 from streams.stages.braking import SurgeBrake
 from streams.stages.dead_letters import dead_letter
-from streams.stages.restoring import TYPE_HEADER
 from streams.stages.tally import Report, Tally
-from streams.stages.task import Work
+from streams.stages.task import StatelessTask, Work
 
 log = structlog.get_logger()
 
@@ -70,7 +68,7 @@ class IntakeContext:
     orders: FeedOrders = field(default_factory=FeedOrders)
 
 
-class IntakeTask:
+class IntakeTask(StatelessTask):
     """Intake of one partition of one agency topic."""
 
     def __init__(self, contract: Contract, partition: int, context: IntakeContext) -> None:
@@ -94,16 +92,6 @@ class IntakeTask:
                 self._began = int(began)
             self._brake.volume = Volume.unpack(volume)
 
-    @property
-    def restored(self) -> float:
-        """There is nothing to restore."""
-        return 1.0
-
-    @property
-    def is_behind(self) -> bool:
-        """Nothing is due here but marks, one at a time."""
-        return False
-
     def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records, up to a surge: life events, dead letters, a receipt, perhaps a mark."""
         taken, pause = self._brake.take(records)
@@ -119,7 +107,7 @@ class IntakeTask:
         counts = _counts(readings, withheld)
         self._count(counts, readings)
         return [
-            *starmap(self._life_event, events),
+            *(self._life_event(event, batch) for event, batch in events),
             *self._dead_letters(records, readings),
             self._receipt(records, readings, counts, len(events)),
             *self._marks_if_due(),
@@ -133,9 +121,6 @@ class IntakeTask:
     def note(self) -> str:
         """Up to when the source partition was heard, and from when on, ms; then how much it brings."""
         return f"{self._heard}|{'' if self._began is None else self._began}|{self._brake.volume.pack()}"
-
-    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
-        """There is no state to write."""
 
     def report(self) -> Report:
         """What became of the records."""
@@ -210,19 +195,8 @@ class IntakeTask:
         )
 
     def _life_event(self, event: LifeEvent, batch: bytes | None) -> Outgoing:
-        # Who needs no such events skips them by it; a line about an earlier one concerns whatever that is.
-        headers = [] if event.replaces is not None else [(TYPE_HEADER, event.type.encode())]
-        if batch is not None:
-            headers.append((HEADER, batch))
-        return Outgoing(
-            topics.LIFE_EVENTS,
-            topics.partition_of(event.person, self._context.core_partitions),
-            # With its arrival: were a copy to take the original's place by compaction, a replay would
-            # judge it as late as the copy was.
-            f"{event.person}|{event.id}|{event.arrival}".encode(),
-            self._context.codec.encode(event),
-            headers,
-        )
+        batched = () if batch is None else ((HEADER, batch),)
+        return life_event_record(self._context.codec, event, self._context.core_partitions, batched)
 
     def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:
         return [

@@ -84,8 +84,8 @@ class PlanTask:
 
     def open(self, position: Position) -> None:
         """Runs the log up to the committed position through plan again."""
-        since = 0 if _is_moved(position) else self._take_up(position)
-        if _is_moved(position):
+        since = 0 if position.is_moved else self._take_up(position)
+        if position.is_moved:
             self._again(position)
         if self._state.policy is None:
             self._policy = self._first_policy()
@@ -222,10 +222,6 @@ class PlanTask:
 def _key(record: OfferRecord) -> bytes:
     what = record.cause if record.state is OfferState.SUPPRESSED else record.offer
     return f"{record.household}|{what}".encode()
-
-
-def _is_moved(position: Position) -> bool:
-    return not position.note
 
 
 def _kind(value: Input) -> str:

@@ -12,7 +12,7 @@ rules now look at.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.log import read_partition
 from streams.kafka.tail import ends_of
 from streams.kafka.transactions import Position
+from streams.life_events import is_skipped
 from streams.stages.clock import MarkedClock
 from streams.state.subjects import Subjects
 
@@ -118,7 +119,7 @@ class Restorer:
         kept = self.subjects.meta()
         if kept is None or not self.basis.skipped >= _types(kept):
             return None
-        return kept if kept["source"] <= position.offset or _is_moved(position) else None
+        return kept if kept["source"] <= position.offset or position.is_moved else None
 
     def _fold(self, kept: dict[str, Any], position: Position) -> None:
         self.ledger_position = kept["ledger"]
@@ -139,7 +140,7 @@ class Restorer:
         their ledger; then all there is belongs to it, and what is read again is known to have been there.
         """
         ledger = read_partition(self.bootstrap, self.place.ledger, self.partition)
-        is_begun = _is_moved(position) and any(True for _ in ledger)
+        is_begun = position.is_moved and any(True for _ in ledger)
         return max(position.offset, self._end(self.place.source)) if is_begun else position.offset
 
     def _end(self, topic: str) -> int:
@@ -218,18 +219,6 @@ class Restorer:
         log.info("state is made from the log", stage=self.place.stage, partition=self.partition, **details)
 
 
-def is_skipped(headers: Sequence[tuple[str, bytes]] | None, skipped: Collection[bytes]) -> bool:
-    """Whether a record's headers say that it holds an event of a type nobody looks at."""
-    for name, value in headers or ():
-        if name == TYPE_HEADER:
-            return value in skipped
-    return False
-
-
-TYPE_HEADER = "ce_type"
-"""On a new life event its type; lines about earlier ones have none, for they concern whatever those are."""
-
-
 def erased(key: bytes | None) -> tuple[str, str] | None:
     """Subject and id that a record without a value takes away."""
     subject, _, rest = (key or b"").decode(errors="replace").partition("|")
@@ -239,8 +228,3 @@ def erased(key: bytes | None) -> tuple[str, str] | None:
 
 def _types(kept: dict[str, Any]) -> frozenset[bytes]:
     return frozenset(name.encode() for name in kept["skipped"])
-
-
-def _is_moved(position: Position) -> bool:
-    """Whether the position was not committed by the stage: set by hand, expired, or there never was one."""
-    return not position.note

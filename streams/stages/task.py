@@ -71,6 +71,23 @@ class Task(Protocol):
         """Lets go of what the task holds."""
 
 
+class StatelessTask:
+    """What tasks without state of their own have in common."""
+
+    @property
+    def restored(self) -> float:
+        """There is nothing to restore."""
+        return 1.0
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing waits for its time here, but at most a mark."""
+        return False
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """There is no state to write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stage as the worker runs it.

@@ -106,9 +106,7 @@ class Subjects:
 
         One whose time has come is given once, and again when reminded of.
         """
-        if now > self._horizon:
-            self._look_ahead(now)
-        while self._soon and self._soon[0][0] <= now:
+        while self.is_due(now):
             entry = heapq.heappop(self._soon)
             self._reminders.discard(entry)
             name = entry[1]
