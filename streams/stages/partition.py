@@ -1,10 +1,15 @@
 """The work on one assigned input partition: chunks and ticks in, one transaction each out.
 
-Knows nothing of Faust: `streams.stages.worker` hands over chunks, in one thread and in order.
+The task is called by the event loop alone, in order. Its transaction is committed by another thread,
+since it is mostly waiting for the broker: other partitions work meanwhile, this one does not. Whoever
+works on a partition holds its `turn`.
+
+Knows nothing of Faust: `streams.stages.worker` hands over chunks.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from streams.kafka.chunks import Chunk
@@ -27,6 +32,7 @@ class PartitionWork:
         self._committer = committer
         self._gauges = gauges
         self._watchdog = watchdog
+        self.turn = asyncio.Lock()
         self.position = 0
         self.stalled_ticks = 0
         self._pieces = 0
@@ -57,7 +63,7 @@ class PartitionWork:
         self._left, self._after, self._is_taken = chunk.records, chunk.after, True
         return True
 
-    def step(self) -> bool:
+    async def step(self) -> bool:
         """Works on what one transaction takes of the chunk and commits; False when nothing of it is left."""
         if not self._is_taken:
             return False
@@ -66,7 +72,7 @@ class PartitionWork:
         self._left = self._left[taken:]
         self._is_taken = bool(self._left)
         position = self._left[0].offset if self._left else self._after
-        self._commit(outgoing, position)
+        await self._commit(outgoing, position)
         self._pieces += 1
         self.stalled_ticks = 0
         return self._is_taken
@@ -75,15 +81,15 @@ class PartitionWork:
         """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
         return chunk.before is not None and chunk.before < self.position
 
-    def tick(self, is_idle: bool) -> bool:
+    async def tick(self, is_idle: bool) -> bool:
         """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
-        self._commit(self._task.tick(is_idle), self.position)
+        await self._commit(self._task.tick(is_idle), self.position)
         is_behind = self._task.is_behind
         self._pieces += is_behind  # a tick with nothing to do is no sign that records are worked on
         return is_behind
 
     def report(self) -> Report:
-        """What became of the records since the last report; all of it is committed."""
+        """What became of the records since the last report."""
         return self._task.report()
 
     def close(self) -> None:
@@ -91,10 +97,10 @@ class PartitionWork:
         self._task.close()
         self._committer.close()
 
-    def _commit(self, outgoing: list[Outgoing], position: int) -> None:
+    async def _commit(self, outgoing: list[Outgoing], position: int) -> None:
         if outgoing or position != self.position:
             with self._watchdog.commit(), self._gauges.transaction():
-                self._committer.commit(outgoing, position, self._task.note())
+                await asyncio.to_thread(self._committer.commit, outgoing, position, self._task.note())
             self.position = position
         # Also when there is nothing to send: a million who were looked at for nothing must not gather in memory.
         self._task.committed(position, self._committer.delivered)

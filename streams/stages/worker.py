@@ -7,6 +7,7 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 2. A chunk that does not begin at the task's position (fetched before a rebalance, dropped by Faust)
    is not worked on; the consumer seeks back.
 3. Outputs and the new position are committed in one transaction; only then is the chunk acknowledged.
+   Partitions take turns: while one waits for its commit, others are worked on.
 4. Whatever raises ends the process with a code other than 0; `streams.stages.supervisor` starts it anew.
 """
 
@@ -22,7 +23,7 @@ import faust
 import structlog
 from aiokafka.errors import IllegalStateError
 from confluent_kafka import KafkaException
-from faust.types import TP, AppT
+from faust.types import TP, AppT, EventT
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
@@ -78,6 +79,7 @@ class StageWorker:
         self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
+        self._in_hand: dict[TP, asyncio.Future[None]] = {}
         self._taken_at = self._next_second = 0.0
         self.app = self._connected(application(stage.group, bootstrap, self._worker, self._folder, self._client_id))
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
@@ -125,23 +127,34 @@ class StageWorker:
     async def _consume(self, stream: faust.Stream[Any]) -> None:
         async for event in stream.noack().events():
             tp: TP = event.message.tp
-            try:
-                work = self._work.get(tp)
-                # Without work the partition is not open yet, or no longer ours.
-                if work is not None:
-                    await self._take(tp, work, event.value)
-            except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
-                self._end(error)
-            event.ack()
+            in_hand = self._in_hand.get(tp)
+            if in_hand is not None:  # one chunk of each partition at most: memory is bounded, order kept
+                await in_hand
+            self._in_hand[tp] = asyncio.ensure_future(self._handle(tp, event))
+
+    async def _handle(self, tp: TP, event: EventT[Any]) -> None:
+        try:
+            work = self._work.get(tp)
+            # Without work the partition is not open yet, or no longer ours.
+            if work is not None:
+                async with work.turn:
+                    await self._take(tp, work, event.value)  # type: ignore[arg-type]  # a Chunk, to Faust anything
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
+            self._end(error)
+        event.ack()
 
     async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
+        if self._work.get(tp) is not work:  # revoked while it waited for its turn
+            return
         if self._holding.look(tp, work.position) or not work.take(chunk):
             if not work.is_behind(chunk):
                 self._rewind(tp, work)
             return
         if not _is_only_time(chunk):
             self._taken_at = time.monotonic()
-        while self._work.get(tp) is work and work.step():
+        while self._work.get(tp) is work and await work.step():
             if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
                 self._rewind(tp, work)
                 return
@@ -156,9 +169,7 @@ class StageWorker:
                 self._next_second = now + SECOND_S
             elif now - self._taken_at > BRISK_S:
                 return
-            for tp, work in list(self._work.items()):
-                if self._work.get(tp) is work:  # not revoked while others ticked
-                    await self._tick_one(tp, work, is_second)
+            await asyncio.gather(*(self._tick_one(tp, work, is_second) for tp, work in self._work.items()))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - see _consume
@@ -167,16 +178,21 @@ class StageWorker:
     async def _tick_one(self, tp: TP, work: PartitionWork, is_second: bool) -> None:
         is_held = self._holding.look(tp, work.position)
         end = None if is_held else last_stable_offset(self.app.consumer, tp)
-        while self._work.get(tp) is work and work.tick(is_idle=end is not None and work.position >= end):
-            await asyncio.sleep(0)
+        if not work.turn.locked():  # else it is at work, and time passes with it
+            async with work.turn:
+                await self._pass_time(tp, work, end)
         if is_second:
             end = await self._holding.end_of(tp) if is_held else end
             self._gauges.lag(tp, 0 if end is None else end - work.position)
             if not is_held:
                 await self._fetch_again_if_lost(tp, work)
 
+    async def _pass_time(self, tp: TP, work: PartitionWork, end: int | None) -> None:
+        while self._work.get(tp) is work and await work.tick(is_idle=end is not None and work.position >= end):
+            await asyncio.sleep(0)
+
     async def _report(self) -> None:
-        """Between chunks, so that whatever is counted is committed."""
+        """What is counted may be a transaction ahead of what is committed."""
         try:
             self._tell_of_opening()
             reports = [work.report() for work in self._work.values()]
@@ -245,9 +261,10 @@ class StageWorker:
             work = self._work.pop(tp, None)
             self._holding.forget(tp)
             if work is not None:
-                self._gauges.count(work.report())
-                self._gauges.forget(tp)
-                work.close()
+                async with work.turn:  # what is on its way to the broker is committed first
+                    self._gauges.count(work.report())
+                    self._gauges.forget(tp)
+                    work.close()
         self._gauges.partitions(len(self._work))
 
     def _open(self, tp: TP) -> PartitionWork:
