@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -170,27 +171,30 @@ def test_looking_at_many_who_have_nothing_to_tell_does_not_gather_them_in_memory
     part = PartitionWork(task, Commits(), always, always)  # type: ignore[arg-type]
     people = [replace(STOPPED, id=f"s{n}", person=f"p{n}", arrival=n) for n in range(400)]
     lines: list[LifeEvent | Mark] = [*people, *(Mark(feed, 0, 1, day(1)) for feed in platform.deployment.contracts)]
-    say(part, platform, lines, 0)
-    deadline = day(90)
-    task._clock._advance(deadline)
-    most, seen = 0, [part.progress]
-    while part.tick(is_idle=False):
-        most = max(most, len(task._subjects._held))
-        seen.append(part.progress)
-    assert len(set(seen)) == len(seen) > 30, "to the watchdog it stands still"
-    assert int(max(seen)) == part.position
-    idle = part.progress
-    part.tick(is_idle=False)
-    assert part.progress == idle, "ticks hide from the watchdog that records are not worked on"
-    assert most <= 100, f"{most} subjects in memory"
-    assert len(task._silence) >= 400
+
+    async def looked_at() -> None:
+        await say(part, platform, lines, 0)
+        task._clock._advance(day(90))
+        most, seen = 0, [part.progress]
+        while await part.tick(is_idle=False):
+            most = max(most, len(task._subjects._held))
+            seen.append(part.progress)
+        assert len(set(seen)) == len(seen) > 30, "to the watchdog it stands still"
+        assert int(max(seen)) == part.position
+        idle = part.progress
+        await part.tick(is_idle=False)
+        assert part.progress == idle, "ticks hide from the watchdog that records are not worked on"
+        assert most <= 100, f"{most} subjects in memory"
+        assert len(task._silence) >= 400
+
+    asyncio.run(looked_at())
 
 
-def say(part: PartitionWork, platform: Platform, lines: list[LifeEvent | Mark], at: int) -> None:
+async def say(part: PartitionWork, platform: Platform, lines: list[LifeEvent | Mark], at: int) -> None:
     """One chunk of lines, worked on to its end."""
     records = [
         Record(topics.LIFE_EVENTS, 0, at + n, day(1), None, platform.codec.encode(x)) for n, x in enumerate(lines)
     ]
     assert part.take(Chunk(records, at, at + len(records)))  # type: ignore[arg-type]
-    while part.step():
+    while await part.step():
         pass
