@@ -12,7 +12,9 @@ Written against faust-streaming 0.15.3 and aiokafka 0.14.0 (`streams.kafka.prove
 * a partition's `position` in aiokafka's subscription state advancing only when fetched records are
   handed over (transaction markers included) or on a seek;
 * `_read_offset` being what Faust compares a message with before it hands it over, None passing all;
-* `_isolation_level` and `_partition_assignment_strategy` being read when aiokafka's consumer starts;
+* `_isolation_level`, `_partition_assignment_strategy` and `_fetch_max_wait_ms` being read when aiokafka's consumer
+  starts;
+* a full buffer keeping Faust's fetcher waiting in `put`, so that nothing is needed from `on_buffer_full`;
 * Faust committing by `_commit` alone, which does nothing here;
 * a member with a `group_instance_id` not leaving its group when it ends, so that a restart moves no partition.
 
@@ -32,6 +34,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.kafka.records import RawRecord
+
+FETCH_WAIT_MS = 100
+"""How long the broker may hold back a fetch that finds nothing: partitions that are not in it wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,11 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust offers no setting for the first, and reads uncommitted records. The second it uses by itself as
         # long as standby replicas are set, which is its default; else it assigns round-robin (neither sticky
-        # nor co-partitioned) to an application without tables.
+        # nor co-partitioned) to an application without tables. The third is 1.5 s in Faust: as long a partition
+        # with records would wait for one without.
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [self.app.assignor]
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def _fetch_records(
@@ -115,6 +122,15 @@ class ChunkConsumer(driver.Consumer):
     def rewind(self, tp: TP, offset: int) -> None:
         """Fetches a partition from that offset on, beginning with the next fetch."""
         self.rewinds[tp] = offset
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Does nothing: Faust would leave the partition out, and sleep for a second once all are left out.
+
+        A full buffer holds the fetcher back as it is: it waits until there is room.
+        """
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Does nothing, see `on_buffer_full`."""
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
         return ChunkConsumerThread(self, loop=self.loop, beacon=self.beacon)

@@ -12,7 +12,7 @@ from streams.folders import check_folder
 from streams.kafka.chunks import ChunkTransport
 from streams.stages.membership import SESSION_S
 
-CHUNK_RECORDS = 5000
+CHUNK_RECORDS = 20_000
 """What Faust takes from its consumer at once, over all partitions."""
 
 
@@ -70,7 +70,7 @@ def application(group: str, bootstrap: str, worker: str, folder: Path, client_id
         broker_request_timeout=30.0,
         broker_max_poll_interval=300.0,
         broker_max_poll_records=CHUNK_RECORDS,
-        stream_buffer_maxsize=2,
+        stream_buffer_maxsize=1,
         stream_wait_empty=False,
     )
     app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop)

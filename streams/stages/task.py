@@ -65,7 +65,10 @@ class Task(Protocol):
         """
 
     def report(self) -> Report:
-        """What became of the records since the last report; called every few seconds, between chunks."""
+        """What became of the records since the last report; called every few seconds.
+
+        What is counted may be a transaction ahead of what is committed.
+        """
 
     def close(self) -> None:
         """Lets go of what the task holds."""
