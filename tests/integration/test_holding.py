@@ -14,8 +14,8 @@ import pytest
 
 from processors.surge import DAY_MS, ENOUGH_DAYS, Volume
 from streams.composition import wall_ms
+from streams.kafka.committer import Committer
 from streams.kafka.log import committed_positions
-from streams.kafka.transactions import Committer
 from tests.integration.operated import OperatedTown, command, operated, rent, until, written
 from tests.integration.towns import DEPLOYMENT, replace_in
 
