@@ -45,6 +45,7 @@ class Commits:
                 with self._watchdog.commit(), self._gauges.transaction():
                     await asyncio.to_thread(self._committer.commit, [progress for progress, _ in taken])
             except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, and ends the worker
+                taken, self._waiting = taken + self._waiting, []
                 _tell(taken, error)
                 return
             _tell(taken, None)
