@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class ForkedProcess:
     def send_signal(self, number: int) -> None:
         """Sends a signal, unless it has ended."""
         if self.poll() is None and self.pid is not None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has just now
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """Ends it at once."""

@@ -95,7 +95,7 @@ CASES = [
     Case("broker killed and started again, 4 times", lambda rig: _kill_broker(rig, 4)),
     Case("broker frozen beyond the session time-out", _freeze_broker),
     Case("worker frozen in a transaction, comes back as a zombie", _zombies,
-         lambda dice: Setup([Order(stage, "offsets.after", dice.randint(1, 3), 1, "stop") for stage in ZOMBIES])),
+         lambda dice: Setup([Order(stage, "produce.after", dice.randint(1, 9), 1, "stop") for stage in ZOMBIES])),
     Case("workers join and leave", _join_and_leave),
     Case("the same worker started twice", _twice_the_same),
 ]  # fmt: skip
