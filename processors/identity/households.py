@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from processors.values import value
+
 BEGINNING_MS: Final = -62_135_596_800_000
 """1 January of the year 1: valid from ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Membership:
     """A person's time in a household.
 
@@ -32,7 +34,7 @@ class Membership:
     is_provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stay:
     """ "Where did this person belong then?"
 

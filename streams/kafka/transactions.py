@@ -20,6 +20,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from processors.values import value
 from streams.errors import Unreachable
 from streams.kafka.clients import client_config, committed_offsets, watermarks
 
@@ -32,7 +33,7 @@ COMMIT_SLICE_S = 2.0
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outgoing:
     """A record to send; `partition` is always chosen by the stage, never by a client's partitioner."""
 
