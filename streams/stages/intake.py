@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from processors.events import LifeEvent, Mark
-from processors.identity.identifiers import fault_of
+from processors.identity.identifiers import fault_of_all
 from processors.surge import Volume
 from schemas.codec import Codec
 from schemas.contract import Contract
@@ -213,7 +213,7 @@ def _person_request(event: MappedEvent, roles: dict[str, int]) -> PersonRequest:
 def _refused_identity(reading: Reading) -> Rejection | None:
     """The rejection of a record with a person none of whose ids can be used."""
     for event in reading.events if isinstance(reading, Mapped) else ():
-        faults = [fault_of(scheme, value) for scheme, value in event.person_ids]
-        if all(faults):
-            return Rejection(RejectionReason.MISSING_PERSON, f"{event.role}: {faults[0] if faults else 'no id'}")
+        fault = fault_of_all(event.person_ids)
+        if fault is not None:
+            return Rejection(RejectionReason.MISSING_PERSON, f"{event.role}: {fault}")
     return None
