@@ -89,7 +89,7 @@ class Store:
         """Persons of the aliases, merges followed, with every membership; one statement per slice."""
         known = Known()
         for part in sliced(dict.fromkeys(hmacs)):
-            _collect(known, connection.execute(self._known, {"hmacs": part}).tuples())
+            _collect(known, connection.execute(self._known, {"hmacs": part}).tuples().all())
         return known
 
     def add_people(
