@@ -154,5 +154,5 @@ def derived_id(*parts: object) -> str:
     >>> derived_id("court", "evictions", "E-17", "tenant") == derived_id("court", "evictions", "E-17", "tenant")
     True
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -117,7 +117,8 @@ def _normalise(rules: _Rules, value: str) -> str:
     if rules.scheme.is_exact:
         return value.strip()
     if value.isascii():
-        return value.translate(rules.removed).upper()
+        # Translating costs ten times as much, and most ids hold nothing that is removed.
+        return (value if value.isalnum() else value.translate(rules.removed)).upper()
     return _normalise_foreign(value, rules.removed)
 
 

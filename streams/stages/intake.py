@@ -153,10 +153,10 @@ class IntakeTask(StatelessTask):
             elif isinstance(reading, Mapped):
                 granted = [event for event in reading.events if event.type in self._context.granted]
                 withheld += bool(reading.events) and not granted
-                roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
                 drafts += [(event, record, self._heard) for event in granted]
-                requests += [_person_request(event, roles) for event in granted]
-                self._hear(*(event.recorded_at for event in reading.events))
+                requests += _person_requests(granted, len(requests))
+                if reading.events:  # all recorded at the same moment, as the record was
+                    self._hear(reading.events[0].recorded_at)
         resolved = self._context.register.resolve(requests) if requests else []
         events = [
             (self._canonical(event, record.offset, heard, person), batch_of(record.headers))
@@ -164,12 +164,11 @@ class IntakeTask(StatelessTask):
         ]
         return events, withheld
 
-    def _hear(self, *moments: int) -> None:
-        """The source was heard up to the newest of these, but never beyond now: clocks of agencies run ahead."""
-        for moment in moments:
-            if moment > self._heard:
-                self._heard = max(self._heard, min(moment, self._now))
-        if self._began is None and moments:
+    def _hear(self, moment: int) -> None:
+        """The source was heard up to then, but never beyond now: clocks of agencies run ahead."""
+        if moment > self._heard:
+            self._heard = max(self._heard, min(moment, self._now))
+        if self._began is None:
             self._began = self._heard
 
     def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
@@ -205,9 +204,10 @@ class IntakeTask(StatelessTask):
         return [Outgoing(topics.LIFE_EVENTS, p, key, value) for p in range(self._context.core_partitions)]
 
 
-def _person_request(event: MappedEvent, roles: dict[str, int]) -> PersonRequest:
-    joins = roles.get(event.joins_household_of) if event.joins_household_of else None
-    return PersonRequest(event.person_ids, event.occurred_at, joins)
+def _person_requests(events: Sequence[MappedEvent], first: int) -> list[PersonRequest]:
+    """Who the persons of one record's events are asked for as; `first` is the index of the first request."""
+    roles: dict[str | None, int] = {event.role: number for number, event in enumerate(events, first)}
+    return [PersonRequest(event.person_ids, event.occurred_at, roles.get(event.joins_household_of)) for event in events]
 
 
 def _refused_identity(reading: Reading) -> Rejection | None:
