@@ -29,17 +29,7 @@ class Unwritable(ValueError):
     """A schema has a type that is not written here; a programming error."""
 
 
-def _varint(number: int) -> bytes:
-    zigzag = number << 1 if number >= 0 else ~(number << 1)
-    groups = []
-    while zigzag > 127:
-        groups.append(zigzag & 127 | 128)
-        zigzag >>= 7
-    groups.append(zigzag)
-    return bytes(groups)
-
-
-_SMALL = tuple(map(_varint, range(128)))
+_ONE_BYTE = tuple(bytes((number << 1,)) for number in range(64))
 
 
 def long(number: int) -> bytes:
@@ -48,7 +38,15 @@ def long(number: int) -> bytes:
     >>> long(0), long(-1), long(64)
     (b'\\x00', b'\\x01', b'\\x80\\x01')
     """
-    return _SMALL[number] if 0 <= number < 128 else _varint(number)
+    if 0 <= number < 64:
+        return _ONE_BYTE[number]
+    zigzag = number << 1 if number >= 0 else ~(number << 1)
+    groups = bytearray()
+    while zigzag > 127:
+        groups.append(zigzag & 127 | 128)
+        zigzag >>= 7
+    groups.append(zigzag)
+    return bytes(groups)
 
 
 def text(value: str) -> bytes:

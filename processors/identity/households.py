@@ -7,7 +7,7 @@ Does not decide who may be contacted, nor where.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -117,11 +117,13 @@ def settle(
     return Settled([answers[index] for index in range(len(stays))], new_ones)
 
 
-def _in_turn(stays: Sequence[Stay]) -> dict[int, None]:
+def _in_turn(stays: Sequence[Stay]) -> Iterable[int]:
     """The order given, but whoever is joined before who joins them.
 
     Nothing else may be moved: cutting the same stays into chunks must not change a household.
     """
+    if all(stay.joins is None for stay in stays):
+        return range(len(stays))
     turn: dict[int, None] = {}
     for index in range(len(stays)):
         chain: list[int] = []

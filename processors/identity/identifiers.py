@@ -113,6 +113,16 @@ def normalise(scheme: str, value: str) -> str:
     return _normalise(_rules(scheme), value)
 
 
+def spelling(scheme: str, value: str) -> tuple[str, str]:
+    """A scheme and an id of it, both normalised.
+
+    >>> spelling("BE-NRN", "85.07.30-033 28")
+    ('be-nrn', '85073003328')
+    """
+    rules = _rules(scheme)
+    return rules.name, _normalise(rules, value)
+
+
 def _normalise(rules: _Rules, value: str) -> str:
     if rules.scheme.is_exact:
         return value.strip()
@@ -179,9 +189,21 @@ def alias_hash(secret: bytes, scheme: str, value: str) -> bytes:
     >>> alias_hash(b"k", "be-nrn", "85.07.30-033 28") == alias_hash(b"k", "BE-NRN", "85073003328")
     True
     """
-    return normalised_hash(secret, normalise_scheme(scheme), normalise(scheme, value))
+    return normalised_hash(secret, *spelling(scheme, value))
 
 
 def normalised_hash(secret: bytes, scheme: str, text: str) -> bytes:
     """`alias_hash` of what is normalised already."""
-    return hmac.digest(secret, f"{scheme}\x1f{text}".encode("utf-8", "surrogatepass"), "sha256")
+    return hash_by(secret)(scheme, text)
+
+
+def hash_by(secret: bytes) -> Callable[[str, str], bytes]:
+    """`normalised_hash` with its key made ready, for many ids."""
+    ready = hmac.new(secret, digestmod="sha256")
+
+    def hashed(scheme: str, text: str) -> bytes:
+        one = ready.copy()
+        one.update(f"{scheme}\x1f{text}".encode("utf-8", "surrogatepass"))
+        return one.digest()
+
+    return hashed
