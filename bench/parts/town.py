@@ -25,7 +25,8 @@ from streams import composition, topics
 from streams.cli.simulate import simulate
 from streams.composition import Platform, wall_ms
 from streams.demo.play import Demo
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.committer import Position
+from streams.kafka.transactions import Outgoing
 from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed

@@ -1,9 +1,8 @@
-"""Exactly once out: outputs and the input position in one Kafka transaction.
+"""Exactly once out: records, and positions if asked for, in one Kafka transaction.
 
-One producer per input partition, its `transactional.id` named after the stage and that partition:
-whoever takes the partition over calls `init_transactions` and thereby fences every earlier holder,
+Whoever opens a `transactional.id` calls `init_transactions` and thereby fences every earlier holder of it,
 a zombie included. Does not retry what librdkafka calls fatal: the worker ends and is started anew,
-state is folded from the log again.
+state is folded from the log again. Who owns which partition is known to `streams.kafka.committer`.
 
 Source: KIP-98 (exactly once delivery and transactional messaging), KIP-447.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from processors.values import value
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config, committed_offsets, watermarks
+from streams.kafka.clients import client_config
 
 log = structlog.get_logger()
 
@@ -42,26 +41,6 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: Headers | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A committed input position.
-
-    Attributes:
-        offset: next record to read; the oldest there is when the group never committed here.
-        note: what the stage asked to keep with it, for instance up to when the feed was heard.
-        is_first: the group never committed here.
-    """
-
-    offset: int
-    note: str
-    is_first: bool = False
-
-    @property
-    def is_moved(self) -> bool:
-        """Whether a stage that always leaves a note did not commit it: set by hand, expired, or there never was one."""
-        return not self.note
 
 
 class TransactionalSender:
@@ -168,53 +147,6 @@ def send_once(bootstrap: str, name: str, outgoing: Iterable[Outgoing]) -> None:
     with closing(TransactionalSender(bootstrap, f"headwater-{name}-{uuid.uuid4()}")) as sender:
         sender.open()
         sender.send(outgoing)
-
-
-class Committer:
-    """Commits outputs and the position of one input partition, atomically."""
-
-    def __init__(self, bootstrap: str, group: str, topic: str, partition: int) -> None:
-        self._source = (topic, partition)
-        # Its generation stays -1, which the broker always accepts: fencing is by transactional.id.
-        self._group = Consumer({**client_config(bootstrap), "group.id": group, "isolation.level": "read_committed"})
-        self._sender = TransactionalSender(bootstrap, f"{group}|{topic}|{partition}")
-
-    def open(self) -> Position:
-        """Fences earlier holders of the partition, then reads the committed position."""
-        self._sender.open()
-        (committed,) = committed_offsets(self._group, [TopicPartition(*self._source)])
-        if committed.error is not None:
-            raise KafkaException(committed.error)
-        if committed.offset >= 0:
-            oldest = self._oldest()
-            if oldest > committed.offset:
-                log.error(
-                    "records lost to retention before they were read",
-                    topic=self._source[0], partition=self._source[1], lost=oldest - committed.offset,
-                )  # fmt: skip
-            return Position(max(committed.offset, oldest), committed.metadata or "")
-        return Position(self._oldest(), "", is_first=True)
-
-    @property
-    def delivered(self) -> Mapping[tuple[str, int], int]:
-        """By partition written to, the offset after the last record delivered."""
-        return self._sender.delivered
-
-    def _oldest(self) -> int:
-        return watermarks(self._group, TopicPartition(*self._source))[0]
-
-    def commit(self, outgoing: Iterable[Outgoing], offset: int, note: str = "") -> None:
-        """Sends `outgoing` and commits `offset` with `note`, all or nothing.
-
-        Raises:
-            KafkaException: nothing is committed; the caller must end and start anew.
-        """
-        self._sender.send(outgoing, (self._group, [TopicPartition(*self._source, offset, note)]))
-
-    def close(self) -> None:
-        """Aborts what is open and lets go of the connections."""
-        self._group.close()
-        self._sender.close()
 
 
 def kafka_fault(error: KafkaException) -> str:

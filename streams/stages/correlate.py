@@ -14,8 +14,9 @@ from processors.events import Control, LifeEvent
 from processors.rules.deciding.heard import Heard
 from processors.timeline import EMPTY, Timeline
 from streams import topics
+from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.stages.deciding import DECIDED, DecidingContext, DecidingTask
 from streams.stages.forwarding import HouseholdWriter
 from streams.stages.restoring import Place

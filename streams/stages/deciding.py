@@ -27,9 +27,10 @@ from processors.rules.deciding.late import judge_late
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply, erase
 from schemas.codec import Codec, Unread, Unreadable
+from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.life_events import is_skipped
 from streams.logs import where
 from streams.stages.clock import MarkedClock

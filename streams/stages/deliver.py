@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from processors.offers.model import OfferRecord
 from schemas.codec import Codec
 from sinks.case_db import CaseStore
+from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
 from streams.stages.task import StatelessTask, Work

@@ -26,8 +26,9 @@ from schemas.reading import intake_record
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.agencies.batches import HEADER, batch_of
+from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.life_events import life_event_record
 from streams.logs import where
 from streams.pauses import FeedOrders, pause_records

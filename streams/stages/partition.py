@@ -1,8 +1,7 @@
 """The work on one assigned input partition: chunks and ticks in, one transaction each out.
 
-The task is called by the event loop alone, in order. Its transaction is committed by another thread,
-since it is mostly waiting for the broker: other partitions work meanwhile, this one does not. Whoever
-works on a partition holds its `turn`.
+The task is called by the event loop alone, in order. While its transaction is committed other partitions
+work, this one does not. Whoever works on a partition holds its `turn`.
 
 Knows nothing of Faust: `streams.stages.worker` hands over chunks.
 """
@@ -10,28 +9,30 @@ Knows nothing of Faust: `streams.stages.worker` hands over chunks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.kafka.chunks import Chunk
+from streams.kafka.committer import Position, Progress
 from streams.kafka.records import RawRecord
-from streams.kafka.transactions import Committer, Outgoing
+from streams.kafka.tail import Source
+from streams.kafka.transactions import Outgoing
+from streams.stages.commits import Commits
 from streams.stages.gauges import StageGauges
 from streams.stages.tally import Report
 from streams.stages.task import Task
-from streams.stages.watchdog import Watchdog
 
 PIECES = 1 << 10
 """A power of two: position and pieces make an exact sum."""
 
 
 class PartitionWork:
-    """One assigned partition: its task, its committer and its position."""
+    """One assigned partition: its task and its position."""
 
-    def __init__(self, task: Task, committer: Committer, gauges: StageGauges, watchdog: Watchdog) -> None:
+    def __init__(self, source: Source, task: Task, commits: Commits, gauges: StageGauges) -> None:
+        self._source = source
         self._task = task
-        self._committer = committer
+        self._commits = commits
         self._gauges = gauges
-        self._watchdog = watchdog
         self.turn = asyncio.Lock()
         self.position = 0
         self.stalled_ticks = 0
@@ -40,9 +41,8 @@ class PartitionWork:
         self._after = 0
         self._is_taken = False
 
-    def open(self) -> None:
-        """Fences earlier holders and restores the task's state."""
-        committed = self._committer.open()
+    def open(self, committed: Position) -> None:
+        """Restores the task's state."""
         self._task.open(committed)
         self.position = committed.offset
 
@@ -92,18 +92,21 @@ class PartitionWork:
         """What became of the records since the last report."""
         return self._task.report()
 
+    async def give_back(self) -> None:
+        """Lets another worker have the partition at once, without fencing this one."""
+        await self._commits.commit(Progress(self._source, self.position, self._task.note(), is_given_back=True))
+
     def close(self) -> None:
         """Ends the work on this partition."""
         self._task.close()
-        self._committer.close()
 
     async def _commit(self, outgoing: list[Outgoing], position: int) -> None:
+        delivered: Mapping[Source, int] = {}
         if outgoing or position != self.position:
-            with self._watchdog.commit(), self._gauges.transaction():
-                await asyncio.to_thread(self._committer.commit, outgoing, position, self._task.note())
+            delivered = await self._commits.commit(Progress(self._source, position, self._task.note(), outgoing))
             self.position = position
         # Also when there is nothing to send: a million who were looked at for nothing must not gather in memory.
-        self._task.committed(position, self._committer.delivered)
+        self._task.committed(position, delivered)
 
 
 def _is_whole(chunk: Chunk) -> bool:

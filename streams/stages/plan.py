@@ -23,10 +23,11 @@ from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause
 from schemas.codec import Codec
 from streams import topics
+from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source, ends_of
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.stages.decoding import decode_all
 from streams.stages.tally import Report, Tally
 from streams.stages.task import Work

@@ -24,9 +24,9 @@ from processors.events import LifeEvent, Mark
 from processors.rules.ledger import fold, forget
 from processors.timeline import apply, erase
 from schemas.codec import Codec, Unread, Unreadable
+from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
 from streams.kafka.tail import ends_of
-from streams.kafka.transactions import Position
 from streams.life_events import is_skipped
 from streams.stages.clock import MarkedClock
 from streams.state.subjects import Subjects

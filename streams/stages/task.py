@@ -8,9 +8,10 @@ from typing import NamedTuple, Protocol
 
 from processors.pauses import Pause
 from sinks.case_db import Counts
+from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.stages.tally import Report
 
 MOST_SENT = 10_000

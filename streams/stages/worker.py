@@ -2,12 +2,12 @@
 
 Faust brings group membership, fetching and the agent; positions, commits and state are ours:
 
-1. On assignment, each partition's earlier holder is fenced and the committed position read; the task
-   folds its state up to it.
+1. On assignment, each partition is claimed (`streams.kafka.committer`) and its task folds its state up to the
+   committed position.
 2. A chunk that does not begin at the task's position (fetched before a rebalance, dropped by Faust)
    is not worked on; the consumer seeks back.
-3. Outputs and the new position are committed in one transaction; only then is the chunk acknowledged.
-   Partitions take turns: while one waits for its commit, others are worked on.
+3. Outputs and the new position are committed in one transaction, which partitions share
+   (`streams.stages.commits`); only then is the chunk acknowledged.
 4. Whatever raises ends the process with a code other than 0; `streams.stages.supervisor` starts it anew.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import faust
@@ -30,13 +30,15 @@ from sinks.metrics import Meters
 from streams.ending import Ending
 from streams.errors import UserError
 from streams.kafka.chunks import Chunk, last_stable_offset
+from streams.kafka.committer import Committer
 from streams.kafka.ends import Ends
 from streams.kafka.tail import Source
-from streams.kafka.transactions import Committer, kafka_fault
+from streams.kafka.transactions import kafka_fault
 from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.application import GentleWorker, RawSchema, application
+from streams.stages.commits import Commits
 from streams.stages.gauges import StageGauges
 from streams.stages.holding import Holding
 from streams.stages.membership import client_id, refuse_namesake, sole
@@ -71,6 +73,8 @@ class StageWorker:
             stage.name, self._positions, self._restored, Ends(bootstrap).of, lambda: ending.leave(FAULT)
         )
         self._gauges = StageGauges(stage.name, meters, is_wall=settings.clock == "wall")
+        self._committer = Committer(bootstrap, stage.group, f"{stage.name}-{settings.worker}")
+        self._commits = Commits(self._committer, self._gauges, self._watchdog)
         self._health = health
         self._next_counts = 0.0
         self._bootstrap = bootstrap
@@ -90,8 +94,9 @@ class StageWorker:
         Raises:
             WrongUse: another process has the name of this worker.
         """
-        with sole(self._worker, self._folder):
+        with sole(self._worker, self._folder), closing(self._committer):
             refuse_namesake(self._bootstrap, self._stage.group, self._worker, self._client_id)
+            self._committer.open()
             self._run()
 
     def _run(self) -> None:
@@ -245,7 +250,7 @@ class StageWorker:
         try:
             missing = sorted(tp for tp in assigned if tp not in self._work)
             self._health.wait_for(f"{len(missing)} partitions to be opened")
-            # Fencing waits for the broker half a second each: side by side, off the event loop.
+            # Claiming waits for the broker half a second each: side by side, off the event loop.
             opened = await asyncio.gather(*(asyncio.to_thread(self._open, tp) for tp in missing))
             for tp, work in zip(missing, opened, strict=True):
                 self._work[tp] = work
@@ -257,24 +262,31 @@ class StageWorker:
             self._end(error)
 
     async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
-        for tp in revoked:
-            work = self._work.pop(tp, None)
-            self._holding.forget(tp)
-            if work is not None:
-                async with work.turn:  # what is on its way to the broker is committed first
-                    self._gauges.count(work.report())
-                    self._gauges.forget(tp)
-                    work.close()
+        try:
+            await asyncio.gather(*(self._let_go(tp) for tp in revoked))
+        except BaseException as error:  # noqa: BLE001 - see _consume
+            self._end(error)
+
+    async def _let_go(self, tp: TP) -> None:
+        work = self._work.pop(tp, None)
+        self._holding.forget(tp)
+        if work is None:
+            return
+        async with work.turn:  # what is on its way to the broker is committed first
+            if not self.app.should_stop:
+                await work.give_back()
+            self._gauges.count(work.report())
+            self._gauges.forget(tp)
+            work.close()
         self._gauges.partitions(len(self._work))
 
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
-        committer = Committer(self._bootstrap, self._stage.group, tp.topic, tp.partition)
-        work = self._opening[tp] = PartitionWork(
-            self._stage.task(tp.topic, tp.partition), committer, self._gauges, self._watchdog
-        )
+        source = (tp.topic, tp.partition)
+        committed = self._committer.claim(source)
+        work = self._opening[tp] = PartitionWork(source, self._stage.task(*source), self._commits, self._gauges)
         try:
-            work.open()
+            work.open(committed)
         finally:
             del self._opening[tp]
         log.info(

@@ -159,11 +159,11 @@ def _arm_producer(trigger: Trigger) -> None:
 def _arm_tasks(trigger: Trigger) -> None:
     original = partition.PartitionWork.__init__
 
-    def wrapped(self: Any, task: Any, *args: Any, **options: Any) -> None:
+    def wrapped(self: Any, source: Any, task: Any, *args: Any) -> None:
         if trigger.has("chunk"):
             process = task.process
             task.process = lambda records: process(Trap(list(records), lambda: trigger.passing("chunk")))
-        original(self, task, *args, **options)
+        original(self, source, task, *args)
 
     partition.PartitionWork.__init__ = wrapped  # type: ignore[method-assign]
 

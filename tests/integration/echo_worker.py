@@ -27,7 +27,8 @@ from streams import logs
 from streams.ending import Ending
 from streams.errors import UserError
 from streams.kafka import chunks
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.committer import Position
+from streams.kafka.transactions import Outgoing
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages import application, watchdog, worker

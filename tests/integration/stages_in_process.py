@@ -26,7 +26,8 @@ from schemas.publishing import publish_heartbeat, publish_record
 from streams import composition, topics
 from streams.composition import Platform
 from streams.kafka.clients import client_config
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.committer import Position
+from streams.kafka.transactions import Outgoing
 from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import Heartbeat, read_feed

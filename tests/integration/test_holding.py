@@ -14,8 +14,8 @@ import pytest
 
 from processors.surge import DAY_MS, ENOUGH_DAYS, Volume
 from streams.composition import wall_ms
+from streams.kafka.committer import Committer, Progress
 from streams.kafka.log import committed_positions
-from streams.kafka.transactions import Committer
 from tests.integration.operated import OperatedTown, command, operated, rent, until, written
 from tests.integration.towns import DEPLOYMENT, replace_in
 
@@ -126,7 +126,8 @@ def tenant(number: int) -> dict[str, Any]:
 
 def remember(town: OperatedTown, partition: int, volume: Volume) -> None:
     """Lets intake's position say how much the feed brought so far."""
-    with closing(Committer(town.environment["HEADWATER_KAFKA"], "headwater-intake", TOPIC, partition)) as committer:
-        position = committer.open()
+    with closing(Committer(town.environment["HEADWATER_KAFKA"], "headwater-intake", "test")) as committer:
+        committer.open()
+        position = committer.claim((TOPIC, partition))
         heard, began, _ = (position.note or "0||").split("|", 2)
-        committer.commit([], position.offset, f"{heard}|{began}|{volume.pack()}")
+        committer.commit([Progress((TOPIC, partition), position.offset, f"{heard}|{began}|{volume.pack()}")])

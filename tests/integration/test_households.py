@@ -25,7 +25,8 @@ from processors.surge import Volume
 from schemas.codec import decode_attributes
 from streams import topics
 from streams.composition import Platform
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.committer import Position
+from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages.task import work_off
 from tests.integration.stages_in_process import Record, Way, decide, make_life, name_topics, new_task, write

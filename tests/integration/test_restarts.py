@@ -18,8 +18,9 @@ from processors.offers.policy import ContactPolicy
 from streams import topics
 from streams.composition import Platform
 from streams.kafka.chunks import Chunk
+from streams.kafka.committer import Position, Progress
 from streams.kafka.log import read_partition
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages import correlate, deciding, restoring
 from streams.stages.deciding import DECIDED
@@ -153,10 +154,10 @@ def test_what_is_still_to_be_looked_at_shows_while_state_is_made(
 class Commits:
     """Takes whatever is committed."""
 
-    delivered: dict[tuple[str, int], int] = {}  # noqa: RUF012 - never written to
-
-    def commit(self, outgoing: list[Outgoing], offset: int, note: str) -> None:
+    async def commit(self, progress: Progress) -> dict[tuple[str, int], int]:
         """Takes it."""
+        del progress
+        return {}
 
 
 def test_looking_at_many_who_have_nothing_to_tell_does_not_gather_them_in_memory(
@@ -168,7 +169,7 @@ def test_looking_at_many_who_have_nothing_to_tell_does_not_gather_them_in_memory
     task: Any = new_task(platform, "correlate", Position(0, DECIDED))
     task._subjects._most_in_memory = 40
     always: Any = type("Watched", (), {"commit": nullcontext, "transaction": nullcontext, "chunk": nullcontext})()
-    part = PartitionWork(task, Commits(), always, always)  # type: ignore[arg-type]
+    part = PartitionWork((topics.LIFE_EVENTS, 0), task, Commits(), always)  # type: ignore[arg-type]
     people = [replace(STOPPED, id=f"s{n}", person=f"p{n}", arrival=n) for n in range(400)]
     lines: list[LifeEvent | Mark] = [*people, *(Mark(feed, 0, 1, day(1)) for feed in platform.deployment.contracts)]
 

@@ -24,8 +24,9 @@ from processors.offers.model import OfferState, Reason, Situation, SituationKind
 from schemas.attributes import encode_attributes
 from streams import topics
 from streams.composition import Platform
+from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
-from streams.kafka.transactions import Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages import deciding
 from streams.stages.deciding import DECIDED

@@ -21,8 +21,9 @@ from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.kafka.clients import client_config, committed_offsets
+from streams.kafka.committer import Committer, Position, Progress, note_of
 from streams.kafka.log import committed_positions, read_partition
-from streams.kafka.transactions import Committer, Outgoing, Position
+from streams.kafka.transactions import Outgoing
 from streams.stages.membership import SESSION_S
 
 ECHO = Path(__file__).with_name("echo_worker.py")
@@ -413,37 +414,87 @@ def pair(kafka: str) -> tuple[str, str, str]:
 
 def test_whoever_opens_a_partition_fences_the_earlier_holder(kafka: str, pair: tuple[str, str, str]) -> None:
     source, target, group = pair
-    earlier, later = Committer(kafka, group, source, 0), Committer(kafka, group, source, 0)
-    earlier.open()
-    earlier.commit([Outgoing(target, 0, None, b"one")], 1, "a")
-    assert later.open() == Position(1, "a")
+    earlier, later = opened(kafka, group), opened(kafka, group)
+    assert earlier.claim((source, 0)) == Position(0, "")
+    earlier.commit([Progress((source, 0), 1, "a", [Outgoing(target, 0, None, b"one")])])
+    assert later.claim((source, 0)) == Position(1, "a")
     with pytest.raises(KafkaException) as fenced:
-        earlier.commit([Outgoing(target, 0, None, b"zombie")], 2, "b")
-    assert fenced.value.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._STATE)
-    later.commit([Outgoing(target, 0, None, b"two")], 2, "c")
+        earlier.commit([Progress((source, 0), 2, "b", [Outgoing(target, 0, None, b"zombie")])])
+    assert fenced.value.args[0].code() in FENCED
+    later.commit([Progress((source, 0), 2, "c", [Outgoing(target, 0, None, b"two")])])
     assert [message.value() for message in read_partition(kafka, target, 0)] == [b"one", b"two"]
-    assert Committer(kafka, group, source, 0).open() == Position(2, "c")
+    assert opened(kafka, group).claim((source, 0)) == Position(2, "c")
+
+
+def test_a_worker_that_claimed_and_did_nothing_yet_is_fenced_too(kafka: str, pair: tuple[str, str, str]) -> None:
+    source, target, group = pair
+    earlier, later = opened(kafka, group), opened(kafka, group)
+    earlier.claim((source, 0))
+    later.claim((source, 0))
+    with pytest.raises(KafkaException) as fenced:
+        earlier.commit([Progress((source, 0), 1, "a", [Outgoing(target, 0, None, b"zombie")])])
+    assert fenced.value.args[0].code() in FENCED
+    assert list(read_partition(kafka, target, 0)) == []
+
+
+def test_whoever_gave_a_partition_back_goes_on_with_the_others(kafka: str) -> None:
+    tag = uuid.uuid4().hex[:12]
+    source, target, group = f"in.{tag}", f"out.{tag}", f"headwater-{tag}"
+    make_topics(kafka, source, target, partitions=2)
+    giver, taker = opened(kafka, group), opened(kafka, group)
+    for partition in (0, 1):
+        giver.claim((source, partition))
+    giver.commit([Progress((source, p), 3, f"note {p}", [Outgoing(target, p, None, b"one")]) for p in (0, 1)])
+    giver.commit([Progress((source, 0), 3, "note 0", is_given_back=True)])
+    assert taker.claim((source, 0)) == Position(3, "note 0")
+    taker.commit([Progress((source, 0), 4, "note 0", [Outgoing(target, 0, None, b"two")])])
+    giver.commit([Progress((source, 1), 4, "note 1", [Outgoing(target, 1, None, b"three")])])
+    assert [message.value() for message in read_partition(kafka, target, 0)] == [b"one", b"two"]
+    assert [message.value() for message in read_partition(kafka, target, 1)] == [b"one", b"three"]
+
+
+@pytest.mark.parametrize("step", ["_fence", "_position"])
+def test_a_claim_that_froze_half_way_does_not_take_the_partition_back(
+    kafka: str, pair: tuple[str, str, str], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target, group = pair
+    frozen, later = opened(kafka, group), opened(kafka, group)
+    original = getattr(frozen, step)
+
+    def thawed_too_late(*arguments: object) -> object:
+        result = original(*arguments)
+        later.claim((source, 0))
+        later.commit([Progress((source, 0), 7, "n", [Outgoing(target, 0, None, b"one")])])
+        return result
+
+    monkeypatch.setattr(frozen, step, thawed_too_late)
+    with pytest.raises(KafkaException) as fenced:
+        frozen.claim((source, 0))
+    assert fenced.value.args[0].code() in FENCED
+    later.commit([Progress((source, 0), 8, "n", [Outgoing(target, 0, None, b"two")])])
+    assert opened(kafka, group).claim((source, 0)) == Position(8, "n")
 
 
 def test_the_worker_that_died_within_a_transaction_leaves_nothing(kafka: str, pair: tuple[str, str, str]) -> None:
     source, target, group = pair
-    dead, heir = Committer(kafka, group, source, 0), Committer(kafka, group, source, 0)
-    dead.open()
+    dead, heir = opened(kafka, group), opened(kafka, group)
+    dead.claim((source, 0))
     dead._sender._producer.begin_transaction()
     dead._sender._producer.produce(target, b"half", partition=0)
     dead._sender._producer.flush(10)
-    heir.open()  # aborts it: a reader must not wait for a time-out
-    heir.commit([Outgoing(target, 0, None, b"whole")], 1)
+    heir.claim((source, 0))  # aborts it: a reader must not wait for a time-out
+    heir.commit([Progress((source, 0), 1, "", [Outgoing(target, 0, None, b"whole")])])
     assert [message.value() for message in read_partition(kafka, target, 0)] == [b"whole"]
 
 
 def test_a_record_that_cannot_be_sent_fails_the_whole_commit(kafka: str, pair: tuple[str, str, str]) -> None:
     source, target, group = pair
-    committer = Committer(kafka, group, source, 0)
-    committer.open()
+    committer = opened(kafka, group)
+    committer.claim((source, 0))
+    sent = [Outgoing(target, 0, None, b"good"), Outgoing(target, 0, None, os.urandom(9_000_000))]
     with pytest.raises(KafkaException):
-        committer.commit([Outgoing(target, 0, None, b"good"), Outgoing(target, 0, None, os.urandom(9_000_000))], 5, "n")
-    assert Committer(kafka, group, source, 0).open() == Position(0, "", is_first=True)
+        committer.commit([Progress((source, 0), 5, "n", sent)])
+    assert opened(kafka, group).claim((source, 0)) == Position(0, "")
     assert list(read_partition(kafka, target, 0)) == []
 
 
@@ -456,7 +507,17 @@ def test_a_group_that_never_committed_begins_at_the_oldest_record(kafka: str, pa
     client = admin(kafka)
     client.delete_records([TopicPartition(source, 0, 2)])
     wait_until(lambda: len(list(read_partition(kafka, source, 0))) == 1, "records are deleted")
-    assert Committer(kafka, group, source, 0).open() == Position(2, "", is_first=True)
+    assert opened(kafka, group).claim((source, 0)) == Position(2, "")
+
+
+FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError._STATE)
+
+
+def opened(kafka: str, group: str) -> Committer:
+    """A committer of a process of its own, so to say."""
+    committer = Committer(kafka, group, "w")
+    committer.open()
+    return committer
 
 
 # Ground to stand on.
@@ -494,7 +555,7 @@ def positions(echo: Echo) -> list[Position]:
     consumer = Consumer({**client_config(echo.bootstrap), "group.id": echo.group})
     try:
         found = committed_offsets(consumer, [TopicPartition(echo.sources[0], p) for p in range(echo.partitions)])
-        return [Position(max(tp.offset, 0), tp.metadata or "") for tp in found]
+        return [Position(max(tp.offset, 0), note_of(tp.metadata)) for tp in found]
     finally:
         consumer.close()
 
