@@ -261,7 +261,7 @@ class DecidingTask(ABC):
             except stores.Unreadable:
                 raise
             except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
-                self._fault(name, error)
+                self._fault(error)
         return outgoing
 
     def _decide(self, name: str, held: Held, news: LifeEvent | None) -> list[Outgoing]:
@@ -311,9 +311,12 @@ class DecidingTask(ABC):
         self._marked = self._clock.now
         return self._context.situations.marks(self._mark_source, self._marked)
 
-    def _fault(self, name: str, error: Exception) -> None:
-        """A fault of ours in deciding for one subject; they are decided again with their next line."""
-        log.error(f"{self._place.stage} fault", subject=name, error=type(error).__name__, where=where(error))
+    def _fault(self, error: Exception) -> None:
+        """A fault of ours in deciding for one subject, whom the log does not name; they are decided again with their
+        next line."""
+        log.error(
+            f"{self._place.stage} fault", partition=self._partition, error=type(error).__name__, where=where(error)
+        )
 
     def _look(self, name: str) -> None:
         """Finds out when to look at a subject; what is due by now is told by the first tick, in a transaction."""
@@ -321,7 +324,7 @@ class DecidingTask(ABC):
         try:
             outcome = decide(self._context.rules, held.timeline, held.ledger, self._clock.heard, self._clock.now)
         except Exception as error:  # noqa: BLE001 - one subject's fault must not stop the neighbours
-            self._fault(name, error)
+            self._fault(error)
             return
         held.agenda = None if outcome.decisions else outcome.agenda
         self._subjects.wake(name, held, self._clock.now if outcome.decisions else outcome.wake_at)
