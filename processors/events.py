@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from processors.civil_time import Duration
+from processors.values import value
 
 Attribute = str | float | bool | None
 """What an attribute of a life event can be; numbers are doubles, dates are ISO 8601 text."""
@@ -27,7 +28,7 @@ class ChangeKind(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LifeEvent:
     """One line about one fact of one person, as intake puts it on `life-events.v1`.
 
@@ -67,7 +68,7 @@ class LifeEvent:
     attributes: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mark:
     """ "This source partition of this feed was heard up to then": time as data on the log.
 
@@ -88,7 +89,7 @@ class Mark:
     began: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HouseholdEvent:
     """A line as a household hears it, on `household-events.v1`.
 
@@ -153,5 +154,5 @@ def derived_id(*parts: object) -> str:
     >>> derived_id("court", "evictions", "E-17", "tenant") == derived_id("court", "evictions", "E-17", "tenant")
     True
     """
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,23 +1,20 @@
 """Attributes of a life event as bytes: an Avro map of null, double, boolean or string.
 
-They travel as bytes inside the event and are decoded only by a condition that needs them. Written
-by hand because it is on the path of every event; read by fastavro, which proves that it is Avro.
+They travel as bytes inside the event and are decoded only by a condition that needs them.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Mapping
 
 from fastavro import parse_schema, schemaless_reader
 
 from processors.events import Attribute
+from schemas.writing import END, boolean, double, long, text
 
 _SCHEMA = parse_schema({"type": "map", "values": ["null", "double", "boolean", "string"]})
-_NULL, _DOUBLE, _TRUE, _FALSE, _STRING = b"\x00", b"\x02", b"\x04\x01", b"\x04\x00", b"\x06"
-_END = b"\x00"
-_PACK = struct.Struct("<d").pack
+_NULL, _DOUBLE, _BOOLEAN, _STRING = map(long, range(4))
 
 
 def encode_attributes(attributes: Mapping[str, Attribute]) -> bytes:
@@ -28,11 +25,11 @@ def encode_attributes(attributes: Mapping[str, Attribute]) -> bytes:
     """
     if not attributes:
         return b""
-    parts = [_long(len(attributes))]
+    parts = [long(len(attributes))]
     for name in sorted(attributes):
-        parts.append(_text(name))
+        parts.append(text(name))
         parts.append(_value(attributes[name]))
-    parts.append(_END)
+    parts.append(END)
     return b"".join(parts)
 
 
@@ -49,25 +46,7 @@ def _value(value: Attribute) -> bytes:
     if value is None:
         return _NULL
     if isinstance(value, str):
-        return _STRING + _text(value)
+        return _STRING + text(value)
     if isinstance(value, bool):
-        return _TRUE if value else _FALSE
-    return _DOUBLE + _PACK(value)
-
-
-def _text(text: str) -> bytes:
-    encoded = text.encode()
-    return _long(len(encoded)) + encoded
-
-
-def _long(number: int) -> bytes:
-    """Avro's variable-length zigzag of a number that is not negative."""
-    number <<= 1
-    if number < 128:
-        return bytes((number,))
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    groups.append(number)
-    return bytes(groups)
+        return _BOOLEAN + boolean(value)
+    return _DOUBLE + double(value)

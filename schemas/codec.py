@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 
 from processors.decisions import Decision
 from processors.disclosure.model import Cell, Release
@@ -102,9 +102,7 @@ class Codec:
     def encode(self, value: Value) -> bytes:
         """A value as framed Avro."""
         kind = self._by_type[type(value)]
-        target = io.BytesIO()
-        schemaless_writer(target, kind.schema.raw, kind.records.to_datum(value))  # type: ignore[arg-type]
-        return frame(kind.schema_id, target.getvalue())
+        return frame(kind.schema_id, kind.records.write(value))
 
     def decode(self, encoded: bytes | None) -> Value | Unreadable:
         """The value in framed Avro; any bytes, and none, give a value or an `Unreadable`."""

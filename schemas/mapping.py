@@ -266,7 +266,7 @@ class _Compiler:
 
         def read(record: Any) -> tuple[tuple[str, str], ...]:  # noqa: ANN401
             return tuple(
-                (scheme, text) for scheme, every in schemes for value in every(record) if (text := id_text(value))
+                [(scheme, text) for scheme, every in schemes for value in every(record) if (text := id_text(value))]
             )
 
         return read

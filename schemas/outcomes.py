@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from processors.events import ChangeKind
+from processors.values import value
 
 
 class RejectionReason(StrEnum):
@@ -43,14 +44,14 @@ class Rejection:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Heartbeat:
     """ "Nothing new up to then" from an agency; `up_to` in ms, inclusive."""
 
     up_to: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value(frozen=True, slots=True, repr=False)
 class MappedEvent:
     """One event of one person as the agency tells it, before identity is resolved.
 
@@ -85,7 +86,7 @@ class MappedEvent:
         return f"MappedEvent(id={self.id!r}, type={self.type!r}, role={self.role!r}, change={self.change.value!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mapped:
     """A record that was understood.
 

@@ -130,10 +130,9 @@ def heartbeat_fault(up_to: int, now: int) -> Rejection | None:
 
 @dataclass(slots=True)  # not frozen: made and read once per record, on the way of every event
 class _Head:
-    """What all events of one record share."""
+    """What all events of one record share; the parts of ids begin with agency and contract."""
 
     type: str
-    feed_parts: tuple[str, str]
     id_parts: tuple[str, ...]
     replaced_parts: tuple[str, ...] | None
     change: ChangeKind
@@ -179,7 +178,8 @@ def _read_head(contract: Contract, event: EventMapping, datum: dict[str, Any], n
         replaced = mapping.replaced_parts(datum) if mapping.replaced_parts is not None else ("",)
         if "" in replaced:
             return Rejection(RejectionReason.MISSING_REFERENCE, f"a record that is {change} names no earlier event")
-    return _Head(event.type, (contract.agency, contract.name), id_parts, replaced, change, *dates)
+        replaced = (contract.agency, contract.name, *replaced)
+    return _Head(event.type, (contract.agency, contract.name, *id_parts), replaced, change, *dates)
 
 
 def _read_dates(
@@ -224,11 +224,12 @@ def _read_persons(
 ) -> Mapped | Rejection:
     events: list[MappedEvent] = []
     unidentified = 0
+    encoded = b"" if event.tells_role else encode_attributes(attributes)
     for person in event.persons:
+        own = encode_attributes({**attributes, "role": person.role}) if event.tells_role else encoded
         subjects = [datum] if person.each is None else person.each(datum)
-        own = encode_attributes({**attributes, "role": person.role} if event.tells_role else attributes)
         found = [
-            _event_of(head, person, _Who(_place(person, subject, position), ids), own)
+            _event_of(head, person, _place(person, subject, position), ids, own)
             for position, subject in enumerate(subjects)
             if (ids := person.ids(subject))
         ]
@@ -242,14 +243,6 @@ def _read_persons(
     return Mapped(tuple(events), unidentified)
 
 
-@dataclass(slots=True)  # as `_Head`
-class _Who:
-    """One person of a record: what tells them apart in event ids, and their own ids."""
-
-    place: str
-    ids: tuple[tuple[str, str], ...]
-
-
 def _place(person: PersonMapping, subject: Any, position: int) -> str:  # noqa: ANN401 - a raw value
     """Role, and what tells persons of one role apart: their number, else their position from the second on."""
     if person.number is not None:
@@ -257,18 +250,21 @@ def _place(person: PersonMapping, subject: Any, position: int) -> str:  # noqa: 
     return person.role if position == 0 else f"{person.role}#{position}"
 
 
-def _event_of(head: _Head, person: PersonMapping, who: _Who, attributes: bytes) -> MappedEvent:
+def _event_of(
+    head: _Head, person: PersonMapping, place: str, ids: tuple[tuple[str, str], ...], attributes: bytes
+) -> MappedEvent:
+    """The event of the person at a place in the record, which tells them apart in event ids."""
     replaced = head.replaced_parts
     return MappedEvent(
-        id=derived_id(*head.feed_parts, *head.id_parts, who.place),
+        id=derived_id(*head.id_parts, place),
         type=head.type,
         role=person.role,
-        person_ids=who.ids,
+        person_ids=ids,
         joins_household_of=person.joins_household_of,
         occurred_at=head.occurred_at,
         recorded_at=head.recorded_at,
         change=head.change,
-        replaces=None if replaced is None else derived_id(*head.feed_parts, *replaced, who.place),
+        replaces=None if replaced is None else derived_id(*replaced, place),
         ended_at=head.ended_at,
         attributes=attributes,
     )

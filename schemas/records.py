@@ -10,11 +10,11 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from operator import attrgetter
+from enum import StrEnum
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from schemas.avro import AvroSchema, definitions
+from schemas.writing import record_writer
 
 T = TypeVar("T")
 _Convert = Callable[[Any], Any]
@@ -27,10 +27,10 @@ class MismatchedRecord(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordCodec(Generic[T]):
-    """Turns values of one dataclass into datums of one Avro record, and back."""
+    """Turns values of one dataclass into one Avro record, and back from what fastavro reads."""
 
     type: type[T]
-    to_datum: Callable[[T], dict[str, Any]]
+    write: Callable[[T], bytes]
     from_datum: Callable[[Mapping[str, Any]], T]
 
 
@@ -41,8 +41,8 @@ def record_codec(type_: type[T], schema: AvroSchema) -> RecordCodec[T]:
         MismatchedRecord: names or order of the fields differ, or a field's type has no Avro form.
     """
     records = {name.rpartition(".")[2]: one for name, one in definitions(schema).items()}
-    to_datum, from_datum = _record(type_, records)
-    return RecordCodec(type_, to_datum, from_datum)
+    from_datum = _record(type_, records)
+    return RecordCodec(type_, record_writer(schema), from_datum)
 
 
 def _field_names(type_: type[Any], records: Mapping[str, Any]) -> tuple[str, ...]:
@@ -54,41 +54,30 @@ def _field_names(type_: type[Any], records: Mapping[str, Any]) -> tuple[str, ...
     return tuple(declared)
 
 
-def _record(
-    type_: type[Any], records: Mapping[str, Any]
-) -> tuple[Callable[[Any], dict[str, Any]], Callable[[Mapping[str, Any]], Any]]:
-    """Both directions of a dataclass; only fields that need it are converted.
+def _record(type_: type[Any], records: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """From a datum to the dataclass; only fields that need it are converted.
 
     fastavro gives the fields of a record in the schema's order, which is the class's.
     """
     hints = get_type_hints(type_)
-    names = _field_names(type_, records)
-    ways = [_both_ways(hints[name], records) for name in names]
-    there = [(name, writes) for name, (writes, _) in zip(names, ways, strict=True) if writes is not None]
-    back = [(place, reads) for place, (_, reads) in enumerate(ways) if reads is not None]
-    get = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-
-    def to_datum(value: Any) -> dict[str, Any]:  # noqa: ANN401
-        datum = dict(zip(names, get(value), strict=True))
-        for name, convert in there:
-            datum[name] = convert(datum[name])
-        return datum
+    readers = [_reader(hints[name], records) for name in _field_names(type_, records)]
+    converted = [(place, read) for place, read in enumerate(readers) if read is not None]
 
     def from_datum(datum: Mapping[str, Any]) -> Any:  # noqa: ANN401
         values = list(datum.values())
-        for place, convert in back:
+        for place, convert in converted:
             values[place] = convert(values[place])
         return type_(*values)
 
-    return to_datum, from_datum
+    return from_datum
 
 
-def _both_ways(hint: Any, records: Mapping[str, Any]) -> tuple[_Convert | None, _Convert | None]:  # noqa: ANN401
-    """Converters to and from Avro for a declared type; None: as it is."""
+def _reader(hint: Any, records: Mapping[str, Any]) -> _Convert | None:  # noqa: ANN401
+    """The conversion from Avro to a declared type; None: as it is."""
     if hint in _PLAIN:
-        return None, None
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return _enum_value, {one.value: one for one in hint}.__getitem__
+        return None
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return {one.value: one for one in hint}.__getitem__
     if is_dataclass(hint) and isinstance(hint, type):
         return _record(hint, records)
     if get_origin(hint) is tuple:
@@ -96,23 +85,15 @@ def _both_ways(hint: Any, records: Mapping[str, Any]) -> tuple[_Convert | None, 
     if get_origin(hint) in (Union, types.UnionType):
         inner = [one for one in get_args(hint) if one is not types.NoneType]
         if len(inner) == 1:
-            writes, reads = _both_ways(inner[0], records)
-            return _optional(writes), _optional(reads)
+            return _optional(_reader(inner[0], records))
     raise MismatchedRecord(f"no Avro form is known for {hint}")
 
 
-def _enum_value(value: Any) -> Any:  # noqa: ANN401
-    return value.value
-
-
-def _tuple(items: tuple[Any, ...], records: Mapping[str, Any]) -> tuple[_Convert, _Convert]:
+def _tuple(items: tuple[Any, ...], records: Mapping[str, Any]) -> _Convert:
     if len(items) != 2 or items[1] is not Ellipsis:
         raise MismatchedRecord(f"only tuples of one type and any length have an Avro form, not {items}")
-    writes, reads = _both_ways(items[0], records)
-    return (
-        list if writes is None else lambda values: [writes(value) for value in values],
-        tuple if reads is None else lambda values: tuple([reads(value) for value in values]),
-    )
+    read = _reader(items[0], records)
+    return tuple if read is None else lambda values: tuple([read(value) for value in values])
 
 
 def _optional(convert: _Convert | None) -> _Convert | None:

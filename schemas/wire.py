@@ -8,8 +8,9 @@ Source: Confluent Schema Registry documentation, "Wire format".
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import StrEnum
+
+from processors.values import value
 
 _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
@@ -22,7 +23,7 @@ class Misframed(StrEnum):
     TOO_SHORT = "too-short"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Framed:
     """A schema id and the datum written with it."""
 

@@ -7,15 +7,17 @@ Does not decide who may be contacted, nor where.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
+
+from processors.values import value
 
 BEGINNING_MS: Final = -62_135_596_800_000
 """1 January of the year 1: valid from ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Membership:
     """A person's time in a household.
 
@@ -32,7 +34,7 @@ class Membership:
     is_provisional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stay:
     """ "Where did this person belong then?"
 
@@ -115,11 +117,13 @@ def settle(
     return Settled([answers[index] for index in range(len(stays))], new_ones)
 
 
-def _in_turn(stays: Sequence[Stay]) -> dict[int, None]:
+def _in_turn(stays: Sequence[Stay]) -> Iterable[int]:
     """The order given, but whoever is joined before who joins them.
 
     Nothing else may be moved: cutting the same stays into chunks must not change a household.
     """
+    if all(stay.joins is None for stay in stays):
+        return range(len(stays))
     turn: dict[int, None] = {}
     for index in range(len(stays)):
         chain: list[int] = []

@@ -84,6 +84,8 @@ def link(
 
 
 def _first_owner(owners: Sequence[str | None], anchored: set[str] | None) -> str | None:
-    if anchored is None or owners[0] is not None:
+    if owners[0] is not None:
+        return owners[0]
+    if anchored is None:
         return next((owner for owner in owners if owner is not None), None)
     return next((owner for owner in owners if owner is not None and owner not in anchored), None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from processors.identity.identifiers import POPULATION, fault_of, normalise, normalise_scheme
+from processors.identity.identifiers import POPULATION, fault_of, normalise_scheme, spelling
 
 Id = tuple[str, str]
 """Scheme and normalised value."""
@@ -132,7 +132,7 @@ def _ids(reading: _Reading, raw: object, place: str) -> tuple[Id, ...]:
         if fault is not None:
             reading.faults.append(f"{place}ids[{index}]: {fault}")
         elif isinstance(one, Sequence):
-            found.append((normalise_scheme(one[0]), normalise(one[0], one[1])))
+            found.append(spelling(one[0], one[1]))
     return tuple(dict.fromkeys(found))
 
 

@@ -45,4 +45,7 @@ def batch_of(headers: Iterable[tuple[str, bytes | None]] | None) -> bytes | None
     >>> batch_of([("ce_id", b"1"), ("headwater.batch", b"b1")])
     b'b1'
     """
-    return next((value[:LONGEST] for name, value in headers or () if name == HEADER and value), None)
+    for name, value in headers or ():
+        if name == HEADER and value:
+            return value[:LONGEST]
+    return None

@@ -13,12 +13,12 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from processors.values import value
 from streams.errors import Unreachable
 from streams.kafka.clients import client_config
 
@@ -31,7 +31,7 @@ COMMIT_SLICE_S = 2.0
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outgoing:
     """A record to send; `partition` is always chosen by the stage, never by a client's partitioner."""
 

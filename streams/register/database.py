@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +27,23 @@ Row = Mapping[str, object]
 _BUSY_MS = 10_000
 _RACES = frozenset({"40001", "40P01"})
 _REFUSALS = frozenset({"25006", "42501"})
+_WRITES = "writes"
+
+
+class Version(NamedTuple):
+    """Equal, for one connection, only as long as nobody has written.
+
+    Attributes:
+        by_others: changes when another connection commits.
+        by_own: how many transactions that write this connection has begun.
+    """
+
+    by_others: int
+    by_own: int
+
+    def after_own(self) -> Version:
+        """The next version when only this connection writes."""
+        return self._replace(by_own=self.by_own + 1)
 
 
 class LostRace(Exception):
@@ -63,7 +81,18 @@ class Database:
             LostRace: the database gave way to another writer.
         """
         with self._faults(), self._engine.begin() as connection:
+            connection.info[_WRITES] = connection.info.get(_WRITES, 0) + 1
             yield connection
+
+    def version(self, connection: Connection) -> Version | None:
+        """What of the database this connection sees; None: this kind of database cannot tell.
+
+        Source: SQLite, `PRAGMA data_version`: differs as soon as another connection has committed.
+        """
+        if self.is_postgresql:
+            return None
+        by_others = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        return Version(by_others, connection.info.get(_WRITES, 0))
 
     def insert_new(self, connection: Connection, table: Table, rows: Sequence[Row]) -> int:
         """Inserts the rows whose keys are not there yet, in the order given; how many those were."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from processors.identity.households import Membership
+from processors.values import value
 
 Id = tuple[str, str]
 """Scheme and value, as an agency writes it."""
@@ -17,7 +18,7 @@ DEFAULT_AREA = "default"
 """Planning area of households nobody placed yet."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value(frozen=True, slots=True, repr=False)
 class PersonRequest:
     """One person of one record, as an agency names them.
 
@@ -37,7 +38,7 @@ class PersonRequest:
         return f"PersonRequest(<{schemes}: redacted>, {self.occurred_at}, {self.joins_household_of})"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Resolved:
     """Pseudonyms of a person and of their household at the time asked for."""
 

@@ -2,7 +2,8 @@
 
 Intake resolves a chunk of records here; a population is loaded; tools look ids up; and one audited
 read gives an identity back. Does not merge people (doubts are recorded for a person to decide) and
-keeps nothing in memory between calls, so that any number of workers may use one database.
+keeps nothing in memory that somebody may have changed meanwhile, so that any number of workers may use
+one database.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from streams.register.records import (
     PersonRequest,
     Resolved,
 )
+from streams.register.remembered import known_lately, note_added
 from streams.register.store import Alias, Store, fresh_keys
 from streams.register.tables import access_log, address, alias, household, membership, person
 
@@ -70,7 +72,7 @@ class Register:
     def resolve(self, requests: Sequence[PersonRequest]) -> list[Resolved]:
         """Finds or makes the persons of a chunk and the households they belonged to.
 
-        One SELECT for all ids; for unknown ones a transaction with one INSERT .. ON CONFLICT DO
+        One SELECT for all ids not seen lately; for unknown ones a transaction with one INSERT .. ON CONFLICT DO
         NOTHING per table. Should another worker have been faster with any of them, everything is
         rolled back and decided again on what that worker wrote.
 
@@ -95,7 +97,7 @@ class Register:
     def _resolve_once(self, requests: Sequence[PersonRequest], people: Sequence[Sequence[Alias]]) -> list[Resolved]:
         hashes = [[one.hmac for one in aliases] for aliases in people]
         with self._database.reading() as connection:
-            known = self._store.known(connection, (hmac for several in hashes for hmac in several))
+            known = known_lately(self._store, connection, (hmac for several in hashes for hmac in several))
         links = link(hashes, known.persons, fresh_keys())
         stays = [
             Stay(owner, request.occurred_at, request.joins_household_of)
@@ -126,6 +128,7 @@ class Register:
             self._store.add_memberships(connection, settled.new)
             schemes = {hmac: one.scheme for hmac, one in by_hash.items()}
             self._store.add_doubts(connection, links.doubts, schemes, [request.occurred_at for request in requests])
+            note_added(connection, (owner for owner, _ in settled.new))
 
     def load_population(self, lines: Iterable[object]) -> LoadReport:
         """Loads households and their members; loading the same lines again changes nothing.

@@ -12,13 +12,7 @@ from sqlalchemy import Connection, LargeBinary, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from processors.identity.households import Membership
-from processors.identity.identifiers import (
-    LONGEST,
-    LONGEST_SCHEME,
-    normalise,
-    normalise_scheme,
-    normalised_hash,
-)
+from processors.identity.identifiers import LONGEST, LONGEST_SCHEME, hash_by, spelling
 from processors.identity.links import Doubt
 from streams.register.database import Database, LostRace
 from streams.register.keys import Keys
@@ -74,22 +68,23 @@ class Store:
     def __init__(self, database: Database, keys: Keys) -> None:
         self.database = database
         self.keys = keys
+        self._hashed = hash_by(keys.alias)
         self._known = _known_query(database.is_postgresql)
 
     def aliases(self, ids: Sequence[Id]) -> list[Alias]:
         """The ids' hashes, each once, in order; empty and overlong ids are nobody's and left out."""
         found = []
         for scheme, value in ids:
-            name, text = normalise_scheme(scheme), normalise(scheme, value)
+            name, text = spelling(scheme, value)
             if name and text and len(text) <= LONGEST and len(name) <= LONGEST_SCHEME:
-                found.append(Alias(normalised_hash(self.keys.alias, name, text), name, text))
+                found.append(Alias(self._hashed(name, text), name, text))
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def known(self, connection: Connection, hmacs: Iterable[bytes]) -> Known:
         """Persons of the aliases, merges followed, with every membership; one statement per slice."""
         known = Known()
         for part in sliced(dict.fromkeys(hmacs)):
-            _collect(known, connection.execute(self._known, {"hmacs": part}).tuples())
+            _collect(known, connection.execute(self._known, {"hmacs": part}).tuples().all())
         return known
 
     def add_people(

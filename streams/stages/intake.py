@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from processors.events import LifeEvent, Mark
-from processors.identity.identifiers import fault_of
+from processors.identity.identifiers import fault_of_all
 from processors.surge import Volume
 from schemas.codec import Codec
 from schemas.contract import Contract
 from schemas.outcomes import Heartbeat, Mapped, MappedEvent, Rejection, RejectionReason
 from schemas.reading import intake_record
-from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.registry import Registry, RegistryUnreachable
 from streams import topics
 from streams.agencies.batches import HEADER, batch_of
@@ -34,17 +33,14 @@ from streams.life_events import life_event_record
 from streams.logs import where
 from streams.pauses import FeedOrders, pause_records
 from streams.register import PersonRequest, Register, Resolved
+from streams.stages.account import Reading, account_of, receipt_record
 from streams.stages.braking import SurgeBrake
-from streams.stages.dead_letters import dead_letter
 from streams.stages.tally import Report, Tally
 from streams.stages.task import StatelessTask, Work
 
 log = structlog.get_logger()
 
 MARK_EVERY_S = 1.0
-LONGEST_ID = 200
-
-Reading = Mapped | Heartbeat | Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +101,13 @@ class IntakeTask(StatelessTask):
         self._now = self._context.wall()
         readings = [self._read(record) for record in records]
         events, withheld = self._events(records, readings)
-        counts = _counts(readings, withheld)
-        self._count(counts, readings)
+        account = account_of(records, readings, withheld)
+        account.tell(self._tally)
+        receipt = account.receipt(self._contract, self._partition, len(events), self._context.wall())
         return [
             *(self._life_event(event, batch) for event, batch in events),
-            *self._dead_letters(records, readings),
-            self._receipt(records, readings, counts, len(events)),
+            *account.dead_letters(),
+            receipt_record(self._context.codec, receipt),
             *self._marks_if_due(),
         ]
 
@@ -157,10 +154,10 @@ class IntakeTask(StatelessTask):
             elif isinstance(reading, Mapped):
                 granted = [event for event in reading.events if event.type in self._context.granted]
                 withheld += bool(reading.events) and not granted
-                roles = {event.role: len(requests) + i for i, event in enumerate(granted)}
                 drafts += [(event, record, self._heard) for event in granted]
-                requests += [_person_request(event, roles) for event in granted]
-                self._hear(*(event.recorded_at for event in reading.events))
+                requests += _person_requests(granted, len(requests))
+                if reading.events:  # all recorded at the same moment, as the record was
+                    self._hear(reading.events[0].recorded_at)
         resolved = self._context.register.resolve(requests) if requests else []
         events = [
             (self._canonical(event, record.offset, heard, person), batch_of(record.headers))
@@ -168,12 +165,11 @@ class IntakeTask(StatelessTask):
         ]
         return events, withheld
 
-    def _hear(self, *moments: int) -> None:
-        """The source was heard up to the newest of these, but never beyond now: clocks of agencies run ahead."""
-        for moment in moments:
-            if moment > self._heard:
-                self._heard = max(self._heard, min(moment, self._now))
-        if self._began is None and moments:
+    def _hear(self, moment: int) -> None:
+        """The source was heard up to then, but never beyond now: clocks of agencies run ahead."""
+        if moment > self._heard:
+            self._heard = max(self._heard, min(moment, self._now))
+        if self._began is None:
             self._began = self._heard
 
     def _canonical(self, event: MappedEvent, offset: int, heard: int, who: Resolved) -> LifeEvent:
@@ -199,46 +195,6 @@ class IntakeTask(StatelessTask):
         batched = () if batch is None else ((HEADER, batch),)
         return life_event_record(self._context.codec, event, self._context.core_partitions, batched)
 
-    def _dead_letters(self, records: Sequence[RawRecord], readings: Sequence[Reading]) -> list[Outgoing]:
-        return [
-            dead_letter(record, "intake", reading.reason, reading.detail)
-            for record, reading in zip(records, readings, strict=True)
-            if isinstance(reading, Rejection)
-        ]
-
-    def _count(self, counts: ReceiptCounts, readings: Sequence[Reading]) -> None:
-        """As the receipt counts, but those withheld apart from those processed: each record once."""
-        results = self._tally.results
-        results["processed"] += counts.processed - counts.withheld
-        results["withheld"] += counts.withheld
-        results["rejected"] += counts.rejected
-        results["heartbeat"] += counts.heartbeats
-        if counts.rejected:
-            self._tally.dead_letters.update(one.reason for one in readings if isinstance(one, Rejection))
-
-    def _receipt(
-        self, records: Sequence[RawRecord], readings: Sequence[Reading], counts: ReceiptCounts, events_made: int
-    ) -> Outgoing:
-        rejected = tuple(
-            RejectedRecord(record.offset, _event_id(record), reading.reason, reading.detail)
-            for record, reading in zip(records, readings, strict=True)
-            if isinstance(reading, Rejection)
-        )
-        receipt = Receipt(
-            agency=self._contract.agency,
-            feed=self._contract.feed,
-            topic=self._contract.topic,
-            partition=self._partition,
-            first_offset=records[0].offset,
-            last_offset=records[-1].offset,
-            counts=counts,
-            events_made=events_made,
-            rejected=rejected,
-            at=self._context.wall(),
-        )
-        key = f"{self._contract.feed}|{self._partition}".encode()
-        return Outgoing(topics.receipts(self._contract.agency), 0, key, self._context.codec.encode(receipt))
-
     def _marks_if_due(self) -> list[Outgoing]:
         if self._heard == self._marked or time.monotonic() - self._last_mark < MARK_EVERY_S:
             return []
@@ -249,28 +205,16 @@ class IntakeTask(StatelessTask):
         return [Outgoing(topics.LIFE_EVENTS, p, key, value) for p in range(self._context.core_partitions)]
 
 
-def _counts(readings: Sequence[Reading], withheld: int) -> ReceiptCounts:
-    rejected = sum(isinstance(reading, Rejection) for reading in readings)
-    heartbeats = sum(isinstance(reading, Heartbeat) for reading in readings)
-    return ReceiptCounts(
-        processed=len(readings) - rejected - heartbeats, withheld=withheld, rejected=rejected, heartbeats=heartbeats
-    )
-
-
-def _person_request(event: MappedEvent, roles: dict[str, int]) -> PersonRequest:
-    joins = roles.get(event.joins_household_of) if event.joins_household_of else None
-    return PersonRequest(event.person_ids, event.occurred_at, joins)
+def _person_requests(events: Sequence[MappedEvent], first: int) -> list[PersonRequest]:
+    """Who the persons of one record's events are asked for as; `first` is the index of the first request."""
+    roles: dict[str | None, int] = {event.role: number for number, event in enumerate(events, first)}
+    return [PersonRequest(event.person_ids, event.occurred_at, roles.get(event.joins_household_of)) for event in events]
 
 
 def _refused_identity(reading: Reading) -> Rejection | None:
     """The rejection of a record with a person none of whose ids can be used."""
     for event in reading.events if isinstance(reading, Mapped) else ():
-        faults = [fault_of(scheme, value) for scheme, value in event.person_ids]
-        if all(faults):
-            return Rejection(RejectionReason.MISSING_PERSON, f"{event.role}: {faults[0] if faults else 'no id'}")
+        fault = fault_of_all(event.person_ids)
+        if fault is not None:
+            return Rejection(RejectionReason.MISSING_PERSON, f"{event.role}: {fault}")
     return None
-
-
-def _event_id(record: RawRecord) -> str | None:
-    named = next((value for name, value in record.headers or () if name == "ce_id" and value), None)
-    return named.decode(errors="replace")[:LONGEST_ID] if named else None

@@ -10,16 +10,17 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, make_url, select
+from sqlalchemy import create_engine, event, func, make_url, select
 
 from processors.identity.identifiers import POPULATION
 from streams.errors import Unreachable, UserError, WrongUse
-from streams.register import PersonRequest, open_register
+from streams.register import PersonRequest, open_register, remembered
 from streams.register.tables import (
     VERSION_TABLE,
     access_log,
     alias,
     doubtful_link,
+    membership,
     metadata,
     person,
 )
@@ -44,6 +45,13 @@ def home(number, *people, area="north", street="Elm Street 1"):
         "language": "nl",
         "members": members,
     }
+
+
+def twice(register, *people):
+    """What is made the first time is remembered the second."""
+    made = register.resolve(people)
+    assert register.resolve(people) == made
+    return made
 
 
 class RegisterSuite:
@@ -283,6 +291,55 @@ class RegisterSuite:
             context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
             assert compare_metadata(context, metadata) == []
 
+    def test_what_others_change_counts_at_once(self, settings, register):
+        before, stays = twice(register, ask("9-1"), ask("5"))
+        with open_register(settings, now=lambda: NOW) as other:
+            other.load_population([home(1, 1)])
+        moved, same = register.resolve([ask("9-1"), ask("5")])
+        assert moved.household != before.household
+        assert (moved.person, moved.area, same) == (before.person, "north", stays)
+
+    def test_what_it_changes_itself_counts_at_once(self, register):
+        (before,) = twice(register, ask("9-1"))
+        register.load_population([home(1, 1)])
+        (after,) = register.resolve([ask("9-1")])
+        assert after.household != before.household
+
+    @pytest.mark.parametrize("is_own", [True, False])
+    def test_merges_and_erasure_count_at_once(self, settings, register, is_own):
+        first, second, third = twice(register, ask("1"), ask("2"), ask("3"))
+        with open_register(settings) as other, (register if is_own else other)._database.writing() as connection:
+            connection.execute(person.update().where(person.c.key == first.person).values(merged_into=second.person))
+            for table in (membership, alias):
+                connection.execute(table.delete().where(table.c.person == third.person))
+            connection.execute(person.delete().where(person.c.key == third.person))
+        found = register.resolve([ask("1"), ask("2"), ask("3")])
+        assert found[:2] == [second, second]
+        assert found[2].person != third.person
+
+    @pytest.mark.parametrize("is_own", [True, False])
+    def test_somebody_who_joins_a_household_is_found_there(self, settings, register, is_own):
+        register.load_population([home(1, 1)])
+        (alone,) = twice(register, ask("77"))
+        with open_register(settings) as other:
+            joined, mother = (register if is_own else other).resolve([ask("77", joins=1), ask("9-1")])
+        assert joined.household == mother.household != alone.household
+        assert register.resolve([ask("77"), ask("9-1")]) == [joined, mother]
+
+    def test_a_write_that_failed_leaves_no_trace(self, register):
+        (before,) = twice(register, ask("1"))
+        with pytest.raises(ZeroDivisionError), register._database.writing() as connection:
+            connection.execute(membership.update().values(valid_until=NOW))
+            raise ZeroDivisionError
+        assert register.resolve([ask("1")]) == [before]
+
+    def test_many_more_than_are_remembered(self, register, monkeypatch):
+        monkeypatch.setattr(remembered, "MOST", 3)
+        requests = [ask(str(number), f"x{number}") for number in range(20)]
+        first = register.resolve(requests)
+        assert [register.resolve(requests[n:])[0] for n in range(20)] == first
+        assert register.resolve(requests[::-1]) == first[::-1]
+
     def test_closing_twice(self, register):
         register.close()
         register.close()
@@ -325,6 +382,17 @@ class TestSqlite(RegisterSuite):
             with pytest.raises(WrongUse) as refused:
                 open_register(Settings(data=tmp_path, register_db=address))
             assert "geheim" not in str(refused.value)
+
+    def test_known_persons_are_not_asked_for_again(self, register):
+        asked = []
+        engine = register._database._engine
+        event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement))
+        people = [ask("1"), ask("2")]
+        before = register.resolve(people)
+        register.resolve([*people, ask("3", joins=0)])  # own writes take from memory only what they concern
+        asked.clear()
+        assert register.resolve([*people, ask("2"), ask("4", at=0)])[:2] == before
+        assert [statement.count("?") for statement in asked if statement.startswith("SELECT")] == [1]
 
 
 class TestPostgresql(RegisterSuite):

@@ -1,6 +1,9 @@
 """Everything on the platform's own topics survives the way to Avro and back."""
 
+import io
+
 import pytest
+from fastavro import schemaless_reader, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,9 +13,12 @@ from processors.offers.model import OfferRecord, Situation, SituationMark
 from schemas.attributes import decode_attributes, encode_attributes
 from schemas.avro import Unfit, read_schema
 from schemas.codec import Unread, Unreadable, internal_codec
+from schemas.heartbeats import internal_schema
 from schemas.receipts import Receipt, ReceiptCounts, RejectedRecord
 from schemas.records import MismatchedRecord, record_codec
 from schemas.registry import FolderRegistry
+from schemas.wire import HEADER_BYTES
+from schemas.writing import Unwritable, record_writer
 
 CODEC = internal_codec(FolderRegistry())
 TYPES = [LifeEvent, Mark, Control, Decision, Situation, SituationMark, OfferRecord, Receipt]
@@ -29,6 +35,28 @@ def test_every_value_survives(type_):
         assert CODEC.decode(CODEC.encode(value)) == value
 
     survives()
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_every_value_is_written_as_fastavro_writes_it(type_):
+    schema = internal_schema(type_.__name__).raw
+
+    @settings(max_examples=30)
+    @given(st.from_type(type_))
+    def same(value):
+        written, again = CODEC.encode(value)[HEADER_BYTES:], io.BytesIO()
+        schemaless_writer(again, schema, schemaless_reader(io.BytesIO(written), schema, None))
+        assert again.getvalue() == written
+
+    same()
+
+
+@pytest.mark.parametrize("type_", ['"double"', '["string","null"]', '["null","string","long"]'])
+def test_a_type_that_is_not_written_is_refused(type_):
+    schema = read_schema(f'{{"type":"record","name":"Mark","fields":[{{"name":"feed","type":{type_}}}]}}')
+    assert not isinstance(schema, Unfit)
+    with pytest.raises(Unwritable):
+        record_writer(schema)
 
 
 @given(occurred_at=st.integers(-(2**63), 2**63 - 1))

@@ -1,8 +1,10 @@
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.identity.identifiers import POPULATION, alias_hash, fault_of, normalise
+from processors.identity.identifiers import POPULATION, SCHEMES, alias_hash, fault_of, fault_of_all, normalise
 
 SEPARATORS = [" ", ".", "-", "–", "\u00a0", "\t"]
 
@@ -30,6 +32,22 @@ def test_ids_of_the_population_file_are_exact():
 def test_a_hash_depends_on_scheme_value_and_secret():
     hashes = {alias_hash(k, s, v) for k in (b"k", b"l") for s in ("a", "ab") for v in ("b1", "1")}
     assert len(hashes) == 8
+
+
+def test_a_hash_is_the_hmac_of_scheme_and_normalised_value():
+    assert alias_hash(b"k", " NIN ", "ab 1") == hmac.digest(b"k", b"nin\x1fAB1", "sha256")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values())
+def test_nothing_is_removed_that_ids_are_made_of(scheme):
+    assert not [one for one in scheme.separators if one.isalnum()]
+
+
+def test_one_good_id_is_enough():
+    bad, good = ("be-nrn", "85.07.30-033 29"), ("nin", "1")
+    assert fault_of_all([bad, good]) is None
+    assert fault_of_all([bad, ("nin", "-")]) == fault_of(*bad)
+    assert fault_of_all([]) == "no id"
 
 
 @pytest.mark.parametrize(
