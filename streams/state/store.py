@@ -174,7 +174,7 @@ class RocksStore:
         except OSError as error:
             raise _unwritable(self._folder, error) from None
         except Exception as error:  # noqa: BLE001 - see `get`
-            if _is_about(error, "lock"):
+            if _is_about(error, *_LOCKED):
                 raise _taken(self._folder) from None
             if _is_about(error, "permission denied", "read-only file system", "no space left"):
                 raise _unwritable(self._folder, error) from None
@@ -222,6 +222,10 @@ def _options(cache: Cache) -> Options:
     options.set_compression_type(DBCompressionType.lz4())
     options.set_keep_log_file_num(2)
     return options
+
+
+_LOCKED = ("lock file", "lock hold")
+"""RocksDB's words for a folder in use; a damaged file can speak of a block."""
 
 
 def _is_about(error: Exception, *words: str) -> bool:

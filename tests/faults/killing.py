@@ -9,7 +9,7 @@ import signal
 from streams.processes import FAUST_STAGES
 from tests.faults.cases import Case
 from tests.faults.rig import Rig, Setup
-from tests.faults.stage import STEPS, Order
+from tests.faults.stage import CLAIM, STEPS, Order
 from tests.faults.striking import opened, publish_in_waves
 
 KILLS = 20
@@ -74,6 +74,11 @@ CASES = [
         Case(f"killed {point.partition('.')[2]} {point.partition('.')[0]}", publish_in_waves,
              lambda dice, point=point: _at(point, dice))  # type: ignore[misc]
         for point in POINTS
+    ),
+    *(
+        Case(f"killed {when} claiming a partition", publish_in_waves,
+             lambda dice, when=when: _at(f"{CLAIM}.{when}", dice))  # type: ignore[misc]
+        for when in ("before", "after")
     ),
     Case("killed before writing to the case database", publish_in_waves,
          lambda dice: Setup([Order("deliver", "write.before", dice.randint(1, 2), 3)])),

@@ -36,6 +36,9 @@ from tests.faults import planted
 STEPS = ("begin", "produce", "offsets", "commit", "state", "ack")
 """Steps of a commit in their order; each has a failpoint before and after."""
 
+CLAIM = "claim"
+"""Committing that a partition is one's own now; likewise."""
+
 HOW = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -147,13 +150,32 @@ def _arm_producer(trigger: Trigger) -> None:
     class Producer(confluent_kafka.Producer):
         """A producer with failpoints at the steps of a transaction."""
 
-        begin_transaction = trigger.around("begin", confluent_kafka.Producer.begin_transaction)
-        produce = trigger.around("produce", confluent_kafka.Producer.produce)
-        send_offsets_to_transaction = trigger.around("offsets", confluent_kafka.Producer.send_offsets_to_transaction)
-        commit_transaction = trigger.around("commit", confluent_kafka.Producer.commit_transaction)
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(config)
+            # A producer named after a partition only claims it.
+            self.claims = config["transactional.id"].rpartition("|")[2].isdigit()
 
-    if any(trigger.has(step) for step in STEPS[:4]):
+        begin_transaction = _unless_claiming(trigger, "begin", confluent_kafka.Producer.begin_transaction)
+        produce = _unless_claiming(trigger, "produce", confluent_kafka.Producer.produce)
+        send_offsets_to_transaction = _unless_claiming(
+            trigger, "offsets", confluent_kafka.Producer.send_offsets_to_transaction
+        )
+        commit_transaction = _unless_claiming(trigger, "commit", confluent_kafka.Producer.commit_transaction)
+
+    if any(trigger.has(step) for step in (*STEPS[:4], CLAIM)):
         transactions.Producer = Producer  # type: ignore[misc]
+
+
+def _unless_claiming(trigger: Trigger, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The step with its failpoints; in a claim only the commit has some, under another name."""
+    working, claiming = trigger.around(step, function), trigger.around(CLAIM, function)
+
+    def chosen(self: Any, *args: Any, **options: Any) -> Any:
+        if not self.claims:
+            return working(self, *args, **options)
+        return (claiming if step == "commit" else function)(self, *args, **options)
+
+    return chosen
 
 
 def _arm_tasks(trigger: Trigger) -> None:
