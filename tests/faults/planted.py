@@ -14,7 +14,7 @@ import sinks.case_db.engine as case_engine
 from sinks.case_db import writing
 from streams import composition
 from streams.kafka import chunks, transactions
-from streams.stages import deciding, intake, restoring
+from streams.stages import account, deciding, restoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _insert(connection: Connection, table: Any, version: str, rows: Any) -> list
 
 def _letter_dropped() -> None:
     """Every other record that cannot be taken is refused without a trace of it."""
-    original = intake.IntakeTask._dead_letters
-    intake.IntakeTask._dead_letters = lambda *arguments: original(*arguments)[::2]  # type: ignore[method-assign]
+    original = account.Account.dead_letters
+    account.Account.dead_letters = lambda self: original(self)[::2]  # type: ignore[method-assign]
 
 
 def _state_first() -> None:
