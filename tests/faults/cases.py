@@ -116,6 +116,8 @@ def _judged(case: Case, rig: Rig, report: dict[str, Any]) -> Result:
     offers = next(
         check["counted"] for check in report["checks"] if check["name"].startswith("each version of an offer")
     )
+    if not offers:  # a stage that cannot even start loses everything, and proves nothing of a planted bug
+        faults = [*faults, "no offer came"]
     return Result(case.name, struck, rig.records, offers, found["lost"], found["twice"], tuple(faults), 0)
 
 
