@@ -14,21 +14,18 @@ from confluent_kafka.cimpl import NewTopic
 
 from bench.machine.processes import Failed
 from bench.workload import DEPLOYMENT
-from bench.workload.events import partition_of
 from processors.events import LifeEvent, Mark
 from streams import topics
 from streams.broker import start_broker, stop_broker
 from streams.composition import Platform
 from streams.kafka.clients import client_config, committed_offsets
 from streams.kafka.log import end_offsets
-from streams.life_events import TYPE_HEADER
+from streams.kafka.transactions import Outgoing
+from streams.life_events import life_event_record
 from streams.settings import Settings
 
 PARTITIONS = 4
 _GONE_WITHIN_S = 60
-
-Raw = tuple[int, bytes, bytes, "Headers | None"]
-"""Partition, key, value, headers."""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -122,16 +119,13 @@ def write_log(cluster: Cluster, topic: str, log: Iterable[LifeEvent | Mark]) -> 
     codec, written = cluster.platform.codec, 0
     with producing(cluster.bootstrap) as producer:
         for line in log:
-            value = codec.encode(line)
             if isinstance(line, Mark):
-                records: list[Raw] = [
-                    (partition, f"mark|{line.feed}".encode(), value, None) for partition in range(PARTITIONS)
-                ]
+                key, value = f"mark|{line.feed}".encode(), codec.encode(line)
+                records = [Outgoing(topic, partition, key, value) for partition in range(PARTITIONS)]
             else:
-                key = f"{line.person}|{line.id}|{line.arrival}".encode()
-                records = [(partition_of(line, PARTITIONS), key, value, [(TYPE_HEADER, line.type.encode())])]
+                records = [life_event_record(codec, line, PARTITIONS)]
             for record in records:
-                produce(producer, topic, *record)
+                produce(producer, topic, record.partition, record.key, record.value, [*(record.headers or ())])
                 written += 1
     return written
 
@@ -157,7 +151,7 @@ def producing(bootstrap: str) -> Iterator[Producer]:
 
 
 def produce(  # noqa: PLR0913, PLR0917 - a record
-    producer: Producer, topic: str, partition: int, key: bytes, value: bytes, headers: Headers | None
+    producer: Producer, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None
 ) -> None:
     """Sends one record, waiting while the producer's queue is full."""
     while True:

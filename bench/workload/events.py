@@ -108,11 +108,6 @@ def marks(heard: int, began: int) -> Iterator[Mark]:
         yield Mark(feed, 0, 1, heard, began)
 
 
-def partition_of(event: LifeEvent, partitions: int) -> int:
-    """Where intake would put it."""
-    return topics.partition_of(event.person, partitions)
-
-
 def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

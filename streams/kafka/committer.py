@@ -116,7 +116,8 @@ class Committer:
         topic, partition = source
         with closing(TransactionalSender(self._bootstrap, f"{self._group_name}|{topic}|{partition}")) as claimant:
             claimant.open()
-            self._fence(_owner(_metadata(self._onlooker, source)))
+            owner, _ = _parted(_committed(self._onlooker, source).metadata)
+            self._fence(owner)
             position = self._position(source)
             claimant.send((), (self._group, [self._placed(Progress(source, position.offset, position.note))]))
         return position
@@ -150,9 +151,7 @@ class Committer:
             self._fenced.add(owner)
 
     def _position(self, source: Source) -> Position:
-        (committed,) = committed_offsets(self._group, [TopicPartition(*source)])
-        if committed.error is not None:
-            raise KafkaException(committed.error)
+        committed = _committed(self._group, source)
         oldest = watermarks(self._group, TopicPartition(*source))[0]
         if 0 <= committed.offset < oldest:
             log.error(
@@ -164,15 +163,17 @@ class Committer:
 
 def note_of(metadata: str | None) -> str:
     """The note a stage left with a position, without whose position it is."""
+    return _parted(metadata)[1]
+
+
+def _parted(metadata: str | None) -> tuple[str, str]:
+    """Whose position it is, empty when nobody's, and the note."""
     owner, after, note = (metadata or "").partition(_AFTER_OWNER)
-    return note if after else owner
+    return (owner, note) if after else ("", owner)
 
 
-def _owner(metadata: str) -> str:
-    owner, after, _ = metadata.partition(_AFTER_OWNER)
-    return owner if after else ""
-
-
-def _metadata(consumer: Consumer, source: Source) -> str:
+def _committed(consumer: Consumer, source: Source) -> TopicPartition:
     (committed,) = committed_offsets(consumer, [TopicPartition(*source)])
-    return committed.metadata or ""
+    if committed.error is not None:
+        raise KafkaException(committed.error)
+    return committed

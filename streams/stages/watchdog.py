@@ -116,7 +116,7 @@ class Watchdog:
         self._leave = leave
         self._watch = Watch(PATIENCE_S, LOOK_S)
         self._opening_watch = Watch(PATIENCE_S, LOOK_S)
-        self._commits: dict[object, float] = {}
+        self._committing_since: float | None = None
         self._is_over = threading.Event()
 
     @contextmanager
@@ -133,17 +133,16 @@ class Watchdog:
 
     @contextmanager
     def commit(self) -> Iterator[None]:
-        """Watches over a commit.
+        """Watches over a commit; there is one at a time (`streams.stages.commits`).
 
         librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
         broker was away meanwhile (confluentinc/librdkafka#5456).
         """
-        this = object()
-        self._commits[this] = time.monotonic()
+        self._committing_since = time.monotonic()
         try:
             yield
         finally:
-            del self._commits[this]
+            self._committing_since = None
 
     def _run(self) -> None:
         while not self._is_over.wait(LOOK_S):
@@ -154,8 +153,8 @@ class Watchdog:
                 log.error("watchdog cannot look", stage=self._stage, error=type(error).__name__, where=where(error))
 
     def _look(self, now: float) -> None:
-        since = min(tuple(self._commits.values()), default=now)
-        if now - since > HUNG_S:
+        since = self._committing_since
+        if since is not None and now - since > HUNG_S:
             self._end(f"a commit has not ended for {now - since:.0f} s")
         opening = self._opening()
         if self._opening_watch.look(now, opening, dict.fromkeys(opening, 1.0)):

@@ -264,6 +264,7 @@ class StageWorker:
     async def _on_revoked(self, _app: AppT, revoked: Iterable[TP], **_: object) -> None:
         try:
             await asyncio.gather(*(self._let_go(tp) for tp in revoked))
+            self._gauges.partitions(len(self._work))
         except BaseException as error:  # noqa: BLE001 - see _consume
             self._end(error)
 
@@ -278,7 +279,6 @@ class StageWorker:
             self._gauges.count(work.report())
             self._gauges.forget(tp)
             work.close()
-        self._gauges.partitions(len(self._work))
 
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
