@@ -51,8 +51,8 @@ class TransactionalSender:
                 **client_config(bootstrap),
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": 60_000,
-                # 7.5 ms a transaction instead of 101 ms at the default of 100.
-                "retry.backoff.ms": 5,
+                # A transaction right after another: 101 ms at the default of 100, 6.5 at 5, 4.1 at 2 or 1.
+                "retry.backoff.ms": 2,
                 "linger.ms": 2,
                 "compression.type": "lz4",
                 # Checked before compression, the broker's limit after it: what the broker took from an

@@ -7,7 +7,7 @@ decides is in `streams.stages.deciding`. What rules per household may look at is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from processors.events import Control, LifeEvent
@@ -20,6 +20,8 @@ from streams.kafka.transactions import Outgoing
 from streams.stages.deciding import DECIDED, DecidingContext, DecidingTask
 from streams.stages.forwarding import HouseholdWriter
 from streams.stages.restoring import Place
+from streams.stages.task import Work
+from streams.stages.traffic import AMONG_TRAFFIC, is_traffic
 
 PAST_RECORDS = 20_000
 """How much of the past is passed on in one transaction, when rules per household look at new types."""
@@ -35,6 +37,7 @@ class CorrelateTask(DecidingTask):
         self._scope = households.scope
         self._past: Iterator[Outgoing] | None = None
         self._passed_on = Heard()
+        self._has_traffic = False
 
     def open(self, position: Position) -> None:
         """Restores the state; the past of types that rules per household did not look at is then passed on."""
@@ -43,6 +46,11 @@ class CorrelateTask(DecidingTask):
         if self._subjects.count and scope != self._scope:
             self._scope = scope
             self._past = self._households.past(self._subjects.timelines())
+
+    def process(self, records: Sequence[RawRecord]) -> Work:
+        """A chunk of raw records, or as much of it as one transaction takes."""
+        self._has_traffic = self._has_traffic or is_traffic(records)
+        return super().process(records)
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Lets the clock move, decides what became due, and passes on what is left of the past."""
@@ -84,4 +92,5 @@ class CorrelateTask(DecidingTask):
         if self._past is not None or self._clock.heard is self._passed_on:
             return super()._marks()
         before, self._passed_on = self._passed_on, self._clock.heard
-        return [*self._households.marks(self._partition, before, self._passed_on), *super()._marks()]
+        headers, self._has_traffic = AMONG_TRAFFIC if self._has_traffic else None, False
+        return [*self._households.marks(self._partition, before, self._passed_on, headers), *super()._marks()]

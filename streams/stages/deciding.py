@@ -54,7 +54,7 @@ DECIDED = "decided|"
 """Begins the note of every position a deciding stage commits."""
 MOST_LOOKS = 5_000
 """Subjects looked at because their time has come, in one transaction."""
-MARK_EVERY_S = 0.1
+MARK_EVERY_S = 0.04
 WRITE_CHANGES = 10_000
 WRITE_S = 5.0
 """State is written when so many subjects were changed, or so long after the last time."""

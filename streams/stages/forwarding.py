@@ -19,7 +19,7 @@ from processors.rules.ruleset import RuleSet
 from processors.timeline import Timeline, find
 from schemas.codec import Codec
 from streams import topics
-from streams.kafka.transactions import Outgoing
+from streams.kafka.transactions import Headers, Outgoing
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,12 @@ class HouseholdWriter:
         for timeline in timelines:
             yield from map(self._outgoing, self._shared(timeline, timeline.lines))
 
-    def marks(self, partition: int, before: Heard, now: Heard) -> list[Outgoing]:
+    def marks(self, partition: int, before: Heard, now: Heard, headers: Headers | None) -> list[Outgoing]:
         """Up to when correlate's partition heard each feed, to every household, where it is news."""
         return [
-            Outgoing(topics.HOUSEHOLD_EVENTS, target, f"mark|{feed}|{partition}".encode(), self.codec.encode(mark))
+            Outgoing(
+                topics.HOUSEHOLD_EVENTS, target, f"mark|{feed}|{partition}".encode(), self.codec.encode(mark), headers
+            )
             for feed, upto in now.feeds.items()
             if (upto, now.began.get(feed)) != (before.feeds.get(feed), before.began.get(feed))
             for mark in [Mark(feed, partition, self.partitions, upto, now.began.get(feed))]

@@ -1,7 +1,10 @@
-"""The work on one assigned input partition: chunks and ticks in, one transaction each out.
+"""The work on one assigned input partition: chunks and ticks in, transactions out.
 
 The task is called by the event loop alone, in order. While its transaction is committed other partitions
 work, this one does not. Whoever works on a partition holds its `turn`.
+
+Outputs are committed at once, for others wait for them. A position alone may wait a moment for what follows:
+nobody waits for it, and a small transaction costs the broker as much as a large one.
 
 Knows nothing of Faust: `streams.stages.worker` hands over chunks.
 """
@@ -9,7 +12,8 @@ Knows nothing of Faust: `streams.stages.worker` hands over chunks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 
 from streams.kafka.chunks import Chunk
 from streams.kafka.committer import Position, Progress
@@ -23,6 +27,9 @@ from streams.stages.task import Task
 
 PIECES = 1 << 10
 """A power of two: position and pieces make an exact sum."""
+WAIT_S = 0.25
+WAIT_RECORDS = 1_000
+"""How long a position without outputs may wait for its transaction, and for how many records."""
 
 
 class PartitionWork:
@@ -35,6 +42,8 @@ class PartitionWork:
         self._gauges = gauges
         self.turn = asyncio.Lock()
         self.position = 0
+        self._committed = 0
+        self._committed_at = 0.0
         self.stalled_ticks = 0
         self._pieces = 0
         self._left: Sequence[RawRecord] = ()
@@ -44,7 +53,7 @@ class PartitionWork:
     def open(self, committed: Position) -> None:
         """Restores the task's state."""
         self._task.open(committed)
-        self.position = committed.offset
+        self.position = self._committed = committed.offset
 
     @property
     def restored(self) -> float:
@@ -71,8 +80,7 @@ class PartitionWork:
             outgoing, taken = self._task.process(self._left)
         self._left = self._left[taken:]
         self._is_taken = bool(self._left)
-        position = self._left[0].offset if self._left else self._after
-        await self._commit(outgoing, position)
+        await self._advance(outgoing, self._left[0].offset if self._left else self._after)
         self._pieces += 1
         self.stalled_ticks = 0
         return self._is_taken
@@ -83,7 +91,7 @@ class PartitionWork:
 
     async def tick(self, is_idle: bool) -> bool:
         """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
-        await self._commit(self._task.tick(is_idle), self.position)
+        await self._advance(self._task.tick(is_idle), self.position)
         is_behind = self._task.is_behind
         self._pieces += is_behind  # a tick with nothing to do is no sign that records are worked on
         return is_behind
@@ -94,18 +102,35 @@ class PartitionWork:
 
     async def give_back(self) -> None:
         """Lets another worker have the partition at once, without fencing this one."""
-        await self._commits.commit(Progress(self._source, self.position, self._task.note(), is_given_back=True))
+        await self._commit((), self.position, is_given_back=True)
+
+    async def finish(self) -> None:
+        """Commits what still waits for it; comes before `close`, for a task then takes all as committed."""
+        if self.position != self._committed:
+            await self._commit((), self.position)
 
     def close(self) -> None:
         """Ends the work on this partition."""
         self._task.close()
 
-    async def _commit(self, outgoing: list[Outgoing], position: int) -> None:
-        delivered: Mapping[Source, int] = {}
-        if outgoing or position != self.position:
-            delivered = await self._commits.commit(Progress(self._source, position, self._task.note(), outgoing))
-            self.position = position
-        # Also when there is nothing to send: a million who were looked at for nothing must not gather in memory.
+    async def _advance(self, outgoing: Sequence[Outgoing], position: int) -> None:
+        if outgoing or self._is_due(position):
+            await self._commit(outgoing, position)
+        elif position == self._committed:
+            # A million who were looked at for nothing must not gather in memory.
+            self._task.committed(position, {})
+        self.position = position
+
+    def _is_due(self, position: int) -> bool:
+        waiting = position - self._committed
+        is_late = time.monotonic() - self._committed_at >= WAIT_S
+        return waiting != 0 and (is_late or waiting >= WAIT_RECORDS)
+
+    async def _commit(self, outgoing: Sequence[Outgoing], position: int, *, is_given_back: bool = False) -> None:
+        progress = Progress(self._source, position, self._task.note(), outgoing, is_given_back)
+        delivered = await self._commits.commit(progress)
+        self.position = self._committed = position
+        self._committed_at = time.monotonic()
         self._task.committed(position, delivered)
 
 

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 import faust
 import structlog
 from aiokafka.errors import IllegalStateError
 from confluent_kafka import KafkaException
-from faust.types import TP, AppT, EventT
+from faust.types import TP, AppT
 
 from sinks.case_db import CaseStoreUnavailable, Counts
 from sinks.metrics import Meters
@@ -38,19 +39,21 @@ from streams.logs import where
 from streams.observing.health import Health
 from streams.settings import Settings
 from streams.stages.application import GentleWorker, RawSchema, application
+from streams.stages.arrivals import Arrivals
 from streams.stages.commits import Commits
 from streams.stages.gauges import StageGauges
 from streams.stages.holding import Holding
 from streams.stages.membership import client_id, refuse_namesake, sole
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Stage
+from streams.stages.traffic import is_traffic
 from streams.stages.watchdog import Watchdog
 from streams.state.store import Unreadable
 
 log = structlog.get_logger()
 
-TICK_S, SECOND_S, BRISK_S = 0.1, 1.0, 2.0
-"""Time passes for the tasks once a second; ten times while there is traffic: plan waits for everybody's clock."""
+TICK_S, SECOND_S, BRISK_S = 0.05, 1.0, 2.0
+"""Time passes for the tasks once a second; twenty times while there is traffic: plan waits for everybody's clock."""
 REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
@@ -83,7 +86,7 @@ class StageWorker:
         self._client_id = client_id(self._worker, settings.data)
         self._work: dict[TP, PartitionWork] = {}
         self._opening: dict[TP, PartitionWork] = {}
-        self._in_hand: dict[TP, asyncio.Future[None]] = {}
+        self._arrivals: dict[TP, Arrivals] = {}
         self._taken_at = self._next_second = 0.0
         self.app = self._connected(application(stage.group, bootstrap, self._worker, self._folder, self._client_id))
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
@@ -132,23 +135,22 @@ class StageWorker:
     async def _consume(self, stream: faust.Stream[Any]) -> None:
         async for event in stream.noack().events():
             tp: TP = event.message.tp
-            in_hand = self._in_hand.get(tp)
-            if in_hand is not None:  # one chunk of each partition at most: memory is bounded, order kept
-                await in_hand
-            self._in_hand[tp] = asyncio.ensure_future(self._handle(tp, event))
+            if tp not in self._arrivals:
+                self._arrivals[tp] = Arrivals(partial(self._handle, tp))
+            await self._arrivals[tp].add(event.value, event.ack)
 
-    async def _handle(self, tp: TP, event: EventT[Any]) -> None:
+    async def _handle(self, tp: TP, chunks: Sequence[Chunk]) -> None:
         try:
             work = self._work.get(tp)
             # Without work the partition is not open yet, or no longer ours.
             if work is not None:
                 async with work.turn:
-                    await self._take(tp, work, event.value)  # type: ignore[arg-type]  # a Chunk, to Faust anything
+                    for chunk in chunks:
+                        await self._take(tp, work, chunk)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - Faust would go on after a lost chunk
             self._end(error)
-        event.ack()
 
     async def _take(self, tp: TP, work: PartitionWork, chunk: Chunk) -> None:
         if self._work.get(tp) is not work:  # revoked while it waited for its turn
@@ -157,7 +159,7 @@ class StageWorker:
             if not work.is_behind(chunk):
                 self._rewind(tp, work)
             return
-        if not _is_only_time(chunk):
+        if is_traffic(chunk.records):
             self._taken_at = time.monotonic()
         while self._work.get(tp) is work and await work.step():
             if self._holding.look(tp, work.position):  # what is left of the chunk stays where it is
@@ -274,8 +276,7 @@ class StageWorker:
         if work is None:
             return
         async with work.turn:  # what is on its way to the broker is committed first
-            if not self.app.should_stop:
-                await work.give_back()
+            await (work.finish() if self.app.should_stop else work.give_back())
             self._gauges.count(work.report())
             self._gauges.forget(tp)
             work.close()
@@ -300,11 +301,6 @@ class StageWorker:
         """Leaves at once: nothing uncommitted may be followed by a commit."""
         log.error("stage ends to start anew", stage=self._stage.name, error=_named(error), where=where(error))
         self._ending.leave(FAULT)
-
-
-def _is_only_time(chunk: Chunk) -> bool:
-    """Whether a chunk holds nothing but marks: they come every second, with or without traffic."""
-    return all(record.key is not None and record.key.startswith(b"mark|") for record in chunk.records)
 
 
 def _named(error: BaseException) -> str:

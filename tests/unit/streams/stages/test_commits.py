@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.kafka.committer import Progress
+from streams.stages import commits as committing
 from streams.stages.commits import Commits
 
 EVER_S = 30.0
@@ -83,6 +84,26 @@ def test_after_a_pause_it_commits_again() -> None:
 
     asyncio.run(twice())
     assert broker.transactions == [[0], [1]]
+
+
+def test_with_little_traffic_more_comes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is committed at once; what follows shortly after waits for its neighbours."""
+    monkeypatch.setattr(committing, "PACE_S", 0.5)
+    broker = Broker()
+    broker.gate.set()
+
+    async def one_after_the_other() -> None:
+        shared = commits(broker)
+        await shared.commit(progress(0))
+        waiting = list[asyncio.Future[Any]]()
+        for number in (1, 2, 3):
+            waiting.append(asyncio.ensure_future(shared.commit(progress(number))))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+
+    asyncio.run(one_after_the_other())
+    assert broker.transactions == [[0], [1, 2, 3]]
 
 
 def test_who_no_longer_waits_does_not_disturb_the_others() -> None:

@@ -1,0 +1,203 @@
+"""A position may wait for its transaction, but nothing is taken as committed before, and nothing waits for long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.kafka.chunks import Chunk
+from streams.kafka.committer import Position, Progress
+from streams.kafka.transactions import Outgoing
+from streams.stages import partition
+from streams.stages.partition import WAIT_RECORDS, WAIT_S, PartitionWork
+from streams.stages.task import Work
+
+SOURCE = ("in", 0)
+
+
+class Log:
+    """Takes what is committed."""
+
+    def __init__(self) -> None:
+        self.taken: list[Progress] = []
+
+    async def commit(self, progress: Progress) -> dict[tuple[str, int], int]:
+        """Takes it."""
+        self.taken.append(progress)
+        return {}
+
+    @property
+    def position(self) -> int:
+        """The committed one."""
+        return self.taken[-1].offset if self.taken else 0
+
+    @property
+    def sent(self) -> list[bytes | None]:
+        """Keys of everything sent."""
+        return [record.key for progress in self.taken for record in progress.outgoing]
+
+
+class Task:
+    """Sends on what it is told to, and keeps account of what it was told is committed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.done = 0
+        self.told: list[bytes] = []
+        self.sends = False
+        self.is_behind = False
+        self.kept = 0
+
+    def open(self, position: Position) -> None:
+        """Nothing to restore."""
+
+    def process(self, records: Sequence[Any]) -> Work:
+        """Sends one record for the chunk, if any."""
+        self.done = records[-1].offset + 1 if records else self.done
+        return Work(self._out(), len(records))
+
+    def tick(self, is_idle: bool) -> list[Outgoing]:
+        """Sends one record, if any."""
+        del is_idle
+        return self._out()
+
+    def note(self) -> str:
+        """Nothing."""
+        return ""
+
+    def committed(self, position: int, delivered: object) -> None:
+        """Would write its state now: all it has done must be committed."""
+        del delivered
+        assert position == self._log.position
+        assert self.done <= position
+        assert self._log.sent == self.told
+        self.kept = position
+
+    def _out(self) -> list[Outgoing]:
+        if not self.sends:
+            return []
+        self.told.append(b"%d" % len(self.told))
+        return [Outgoing("out", 0, self.told[-1], b"")]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that is set by hand."""
+    return set_by_hand(monkeypatch)
+
+
+def set_by_hand(patch: pytest.MonkeyPatch) -> SimpleNamespace:
+    time = SimpleNamespace(now=1000.0)
+    patch.setattr(partition, "time", SimpleNamespace(monotonic=lambda: time.now))
+    return time
+
+
+def made() -> tuple[PartitionWork, Task, Log]:
+    log = Log()
+    task = Task(log)
+    untimed: Any = type("Untimed", (), {"chunk": nullcontext})()
+    work = PartitionWork(SOURCE, task, log, untimed)  # type: ignore[arg-type]
+    work.open(Position(0, ""))
+    return work, task, log
+
+
+async def works_on(work: PartitionWork, records: int) -> None:
+    before = work.position
+    chunk = Chunk([SimpleNamespace(offset=before + n) for n in range(records)], before, before + records)
+    assert work.take(chunk)
+    while await work.step():
+        pass
+
+
+def test_outputs_are_committed_at_once_and_a_position_alone_waits_for_them(clock: SimpleNamespace) -> None:
+    work, task, log = made()
+
+    async def run() -> None:
+        await works_on(work, 1)  # nothing was committed for long
+        clock.now += WAIT_S / 2
+        await works_on(work, 2)
+        assert (work.position, log.position, task.kept) == (3, 1, 1)
+        task.sends = True
+        await works_on(work, 1)
+        assert (work.position, log.position, task.kept) == (4, 4, 4)
+
+    asyncio.run(run())
+    assert [len(progress.outgoing) for progress in log.taken] == [0, 1]
+
+
+@pytest.mark.parametrize(("records", "seconds"), [(1, WAIT_S), (WAIT_RECORDS, 0.0)])
+def test_a_position_waits_neither_long_nor_for_many(clock: SimpleNamespace, records: int, seconds: float) -> None:
+    work, _, log = made()
+
+    async def run() -> None:
+        await works_on(work, 1)
+        await works_on(work, records)
+        clock.now += seconds
+        await work.tick(is_idle=True)
+        assert log.position == work.position == records + 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_given_back", [True, False])
+def test_a_partition_is_left_with_everything_committed(clock: SimpleNamespace, *, is_given_back: bool) -> None:
+    del clock
+    work, task, log = made()
+
+    async def run() -> None:
+        await works_on(work, 1)
+        await works_on(work, 5)
+        assert log.position == 1
+        await (work.give_back() if is_given_back else work.finish())
+
+    asyncio.run(run())
+    assert (log.position, task.kept) == (6, 6)
+    assert log.taken[-1].is_given_back is is_given_back
+
+
+def test_what_is_committed_is_not_committed_again_to_finish(clock: SimpleNamespace) -> None:
+    del clock
+    work, _, log = made()
+
+    async def run() -> None:
+        await works_on(work, 1)
+        await work.finish()
+
+    asyncio.run(run())
+    assert len(log.taken) == 1
+
+
+Step = tuple[int | None, bool, float]
+STEPS = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.integers(0, 3), st.just(WAIT_RECORDS)), st.booleans(), st.sampled_from([0, 0.01, 0.3])
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_nothing_is_taken_as_committed_before_it_is(steps: list[Step]) -> None:
+    """Chunks and ticks, with and without outputs, at any pace; `Task.committed` looks."""
+    work, task, log = made()
+
+    async def run(clock: SimpleNamespace) -> None:
+        for records, task.sends, later in steps:
+            clock.now += later
+            await (work.tick(is_idle=False) if records is None else works_on(work, records))
+            assert log.sent == task.told, "an output waits"
+            assert work.position - log.position < WAIT_RECORDS
+        await work.finish()
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(run(set_by_hand(patch)))
+    assert log.position == work.position == task.done
+    positions = [progress.offset for progress in log.taken]
+    assert positions == sorted(positions)
