@@ -55,6 +55,7 @@ DECIDED = "decided|"
 MOST_LOOKS = 5_000
 """Subjects looked at because their time has come, in one transaction."""
 MARK_EVERY_S = 0.04
+"""Time is told to others at most so often: with every tick while there is traffic, not with every chunk under load."""
 WRITE_CHANGES = 10_000
 WRITE_S = 5.0
 """State is written when so many subjects were changed, or so long after the last time."""

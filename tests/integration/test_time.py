@@ -31,6 +31,7 @@ from streams.settings import Settings
 from streams.stages import deciding
 from streams.stages.deciding import DECIDED
 from streams.stages.task import Task, work_off
+from streams.stages.traffic import is_traffic
 from streams.state.store import RocksStore
 from tests.integration.stages_in_process import (
     Record,
@@ -97,6 +98,32 @@ def hear(way: Way, until: int, but: Sequence[str] = ()) -> None:
 
 STOPPED = event("benefit_stopped", 0, BENEFITS, attributes={"benefit": "unemployment", "reason": "sanction"})
 NOWHERE = event("prison_released", 0, PRISON, attributes={"has_address": False, "sentence_months": 8.0})
+
+
+# Time passes more often for households, too, while there is traffic.
+
+
+def test_households_hear_whether_there_was_traffic_before_a_mark(new_platform: Callable[[str], Platform]) -> None:
+    """Their input is mostly marks; those come every second even when nothing happens."""
+    platform = new_platform("feeds")
+    correlate, sent = new_task(platform, "correlate", Position(0, "")), 0
+
+    def says(*values: LifeEvent | Mark) -> bool:
+        nonlocal sent
+        keys = [b"mark|" if isinstance(value, Mark) else b"p1|" for value in values]
+        records = [
+            Record(topics.LIFE_EVENTS, 0, sent + n, day(1), key, platform.codec.encode(value))
+            for n, (key, value) in enumerate(zip(keys, values, strict=True))
+        ]
+        sent += len(records)
+        marks = [out for out in work_off(correlate, records) if out.topic == topics.HOUSEHOLD_EVENTS]
+        assert marks, "no mark reached households"
+        return any(is_traffic([Record(o.topic, 0, 0, 0, o.key, o.value, o.headers or ())]) for o in marks)
+
+    feed = sorted(platform.deployment.contracts)[0]
+    assert not says(Mark(feed, 0, 1, day(1)))
+    assert says(STOPPED, Mark(feed, 0, 1, day(2)))
+    assert not says(Mark(feed, 0, 1, day(3))), "traffic is told of twice"
 
 
 # Absences.
