@@ -54,6 +54,12 @@ class Chunk:
     before: int | None
     after: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the records lie between the positions: a seek during the fetch may have moved one of them."""
+        records = self.records
+        return not records or (records[0].offset >= (self.before or 0) and records[-1].offset < self.after)
+
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
     """Fetches in aiokafka's thread and notes each partition's position around the fetch."""

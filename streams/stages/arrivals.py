@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from streams.kafka.chunks import Chunk
 
 MOST_WAITING = 1_000
-"""Records that may wait beside those that are worked on."""
+"""Records that may wait beside those that are worked on, each counted as one for every begun kB."""
+KB = 1_000
 
 
 class Arrivals:
@@ -26,17 +27,18 @@ class Arrivals:
     def __init__(self, work_off: Callable[[Sequence[Chunk]], Awaitable[None]]) -> None:
         self._work_off = work_off
         self._waiting: list[tuple[Chunk, Callable[[], object]]] = []
-        self._records = 0
+        self._weight = 0
         self._has_room = asyncio.Event()
         self._run: asyncio.Task[None] | None = None
 
     async def add(self, chunk: Chunk, ack: Callable[[], object]) -> None:
         """Takes a chunk, of which `ack` is called once it is worked off; waits while too much is there."""
-        while self._is_busy and self._records + len(chunk.records) > MOST_WAITING:
+        weight = _weight(chunk)
+        while self._is_busy and self._weight + weight > MOST_WAITING:
             self._has_room.clear()
             await self._has_room.wait()
         self._waiting.append((chunk, ack))
-        self._records += len(chunk.records)
+        self._weight += weight
         if not self._is_busy:
             self._run = asyncio.ensure_future(self._work())
 
@@ -46,7 +48,7 @@ class Arrivals:
 
     async def _work(self) -> None:
         while self._waiting:
-            taken, self._waiting, self._records = self._waiting, [], 0
+            taken, self._waiting, self._weight = self._waiting, [], 0
             self._has_room.set()
             await self._work_off([*joined(chunk for chunk, _ in taken)])
             for _, ack in taken:
@@ -55,15 +57,21 @@ class Arrivals:
 
 
 def joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Chunks that follow one another, as one."""
+    """Chunks that follow one another, as one; one that is not whole stays by itself, so that it is refused."""
     run: list[Chunk] = []
     for chunk in chunks:
-        if run and run[-1].after != chunk.before:
+        if run and not (run[-1].after == chunk.before and run[-1].is_whole and chunk.is_whole):
             yield _one(run)
             run = []
         run.append(chunk)
     if run:
         yield _one(run)
+
+
+def _weight(chunk: Chunk) -> int:
+    if len(chunk.records) > MOST_WAITING:
+        return len(chunk.records)
+    return sum(1 + len(record.value or b"") // KB for record in chunk.records)
 
 
 def _one(run: Sequence[Chunk]) -> Chunk:

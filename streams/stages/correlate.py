@@ -48,9 +48,13 @@ class CorrelateTask(DecidingTask):
             self._past = self._households.past(self._subjects.timelines())
 
     def process(self, records: Sequence[RawRecord]) -> Work:
-        """A chunk of raw records, or as much of it as one transaction takes."""
+        """A chunk of raw records, or as much of it as one transaction takes, and some of what is left of the past.
+
+        Not only with ticks: with much traffic these find the partition at work.
+        """
         self._has_traffic = self._has_traffic or is_traffic(records)
-        return super().process(records)
+        past, work = self._from_the_past(), super().process(records)
+        return Work([*past, *work.outgoing], work.taken)
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Lets the clock move, decides what became due, and passes on what is left of the past."""

@@ -1,7 +1,7 @@
 """Leaves the records of a partition where they are while the stage asks for it.
 
 Faust's own pause keeps a partition out of every fetch; it stays assigned, what was fetched already is
-dropped, and on release the consumer is sent back to the position that was committed last. Kafka's
+dropped, and on release the consumer is sent back to the position up to which it was worked on. Kafka's
 client holds at most one fetch of a paused partition, so neither time nor memory is spent on it.
 """
 

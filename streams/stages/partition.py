@@ -29,7 +29,10 @@ PIECES = 1 << 10
 """A power of two: position and pieces make an exact sum."""
 WAIT_S = 0.25
 WAIT_RECORDS = 1_000
-"""How long a position without outputs may wait for its transaction, and for how many records."""
+"""How long after the last transaction a position without outputs may wait for the next, and for how many records.
+
+Looked at with every chunk and tick: without traffic it may be a second more.
+"""
 
 
 class PartitionWork:
@@ -66,14 +69,17 @@ class PartitionWork:
         return self.position + self._pieces % PIECES / PIECES
 
     def take(self, chunk: Chunk) -> bool:
-        """Takes a chunk to work on by `step`; False when it does not begin at the task's position."""
-        if chunk.before != self.position or not _is_whole(chunk):
+        """Takes what of a chunk was not worked on yet, for `step`; False when it does not go on from the position."""
+        begin, position = chunk.before, self.position
+        if begin is None or not chunk.is_whole or not (begin == position or begin < position < chunk.after):
             return False
-        self._left, self._after, self._is_taken = chunk.records, chunk.after, True
+        is_fresh = begin == position
+        self._left = chunk.records if is_fresh else [each for each in chunk.records if each.offset >= position]
+        self._after, self._is_taken = chunk.after, True
         return True
 
     async def step(self) -> bool:
-        """Works on what one transaction takes of the chunk and commits; False when nothing of it is left."""
+        """Works on what one transaction takes of the chunk; False when nothing of it is left."""
         if not self._is_taken:
             return False
         with self._gauges.chunk():
@@ -86,8 +92,8 @@ class PartitionWork:
         return self._is_taken
 
     def is_behind(self, chunk: Chunk) -> bool:
-        """Whether a refused chunk begins where work was done already: fetched twice, and more will follow."""
-        return chunk.before is not None and chunk.before < self.position
+        """Whether a refused chunk holds only what was worked on already: fetched twice, and more will follow."""
+        return chunk.before is not None and chunk.before < self.position and chunk.after <= self.position
 
     async def tick(self, is_idle: bool) -> bool:
         """Lets time pass; sends what became due; True when more is. Idle: everything that was sent was worked on."""
@@ -132,9 +138,3 @@ class PartitionWork:
         self.position = self._committed = position
         self._committed_at = time.monotonic()
         self._task.committed(position, delivered)
-
-
-def _is_whole(chunk: Chunk) -> bool:
-    """Whether the records lie between the positions: a seek during the fetch may have moved one of them."""
-    records = chunk.records
-    return not records or (records[0].offset >= (chunk.before or 0) and records[-1].offset < chunk.after)

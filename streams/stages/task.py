@@ -48,7 +48,10 @@ class Task(Protocol):
         """Works on raw records in offset order, on all or on the first of them; the others are given again."""
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
-        """Called about once a second; `is_idle` when nothing waited since the last tick."""
+        """Called about once a second, twenty times with traffic, but not while the task is at work.
+
+        `is_idle` when nothing waited since the last tick.
+        """
 
     @property
     def is_behind(self) -> bool:
@@ -58,7 +61,7 @@ class Task(Protocol):
         """What to keep with the committed position, at most a few dozen characters."""
 
     def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
-        """Called after each piece of work, when all of it is committed.
+        """Called when all work so far is committed: after each transaction, which several pieces of work may share.
 
         Args:
             position: of the input.

@@ -7,7 +7,7 @@ Faust brings group membership, fetching and the agent; positions, commits and st
 2. A chunk that does not begin at the task's position (fetched before a rebalance, dropped by Faust)
    is not worked on; the consumer seeks back.
 3. Outputs and the new position are committed in one transaction, which partitions share
-   (`streams.stages.commits`); only then is the chunk acknowledged.
+   (`streams.stages.commits`); only then is a chunk with outputs acknowledged.
 4. Whatever raises ends the process with a code other than 0; `streams.stages.supervisor` starts it anew.
 """
 

@@ -20,7 +20,7 @@ EVER_S = 30.0
 def chunk(before: int | None, after: int, records: int | None = None) -> Chunk:
     begin = before or 0
     count = after - begin if records is None else records
-    made: list[Any] = [SimpleNamespace(offset=begin + n) for n in range(count)]
+    made: list[Any] = [SimpleNamespace(offset=begin + n, value=b"x") for n in range(count)]
     return Chunk(made, before, after)
 
 
@@ -85,6 +85,31 @@ def test_a_large_chunk_waits_outside_until_the_one_before_it_is_done() -> None:
         assert worker.calls == [[(0, 5000)], [(5000, 5001)], [(5001, 5001 + MOST_WAITING)]]
 
     asyncio.run(run())
+
+
+def test_few_records_that_are_large_wait_outside_too() -> None:
+    async def run() -> None:
+        worker = Worker()
+        await worker.arrives(chunk(0, 1))
+        await asyncio.sleep(0)
+        heavy = chunk(1, 2)
+        heavy.records[0].value = bytes(MOST_WAITING * 1000)  # type: ignore[misc]
+        waits = asyncio.ensure_future(worker.arrives(heavy))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waits.done()
+        worker.gate.set()
+        async with asyncio.timeout(EVER_S):
+            await waits
+        await worker.settled(2)
+
+    asyncio.run(run())
+
+
+def test_a_broken_chunk_stays_by_itself() -> None:
+    """Its records do not lie between its positions: the partition refuses it, and what follows."""
+    before, broken, after = chunk(0, 5), Chunk(chunk(5, 10).records, 5, 3), chunk(3, 12)
+    assert [*map(span, joined([before, broken, after]))] == [(0, 5), (5, 3), (3, 12)]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=12))

@@ -174,6 +174,31 @@ def test_what_is_committed_is_not_committed_again_to_finish(clock: SimpleNamespa
     assert len(log.taken) == 1
 
 
+def test_of_a_chunk_fetched_twice_only_what_is_new_is_worked_on(clock: SimpleNamespace) -> None:
+    del clock
+    work, task, _ = made()
+    seen: list[int] = []
+    task.process = lambda records: seen.extend(r.offset for r in records) or Work([], len(records))  # type: ignore[func-returns-value,method-assign]
+
+    async def run() -> None:
+        await works_on(work, 5)
+        old, overlapping, beyond = chunk(2, 5), chunk(2, 8), chunk(9, 12)
+        assert not work.take(old)
+        assert work.is_behind(old)
+        assert not work.take(beyond)
+        assert not work.is_behind(beyond)
+        assert work.take(overlapping)
+        await work.step()
+        assert work.position == 8
+
+    asyncio.run(run())
+    assert seen == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def chunk(before: int, after: int) -> Chunk:
+    return Chunk([SimpleNamespace(offset=n) for n in range(before, after)], before, after)
+
+
 Step = tuple[int | None, bool, float]
 STEPS = st.lists(
     st.tuples(
