@@ -80,8 +80,9 @@ def _lose(rig: Rig, *acts: Callable[[Rig], None]) -> None:
 
 
 def _no_room(dice: random.Random) -> Setup:
-    limit = str(dice.choice((6_000, 10_000)))
-    return Setup([Order(stage, "full", 1, 3, limit) for stage in KEEPING])
+    limit = str(dice.choice((8_000, 20_000)))
+    # Plan writes least: once it has died, what is left may fit.
+    return Setup([Order(stage, "full", 1, 2 if stage == "plan" else 3, limit) for stage in KEEPING])
 
 
 CASES = [
