@@ -28,9 +28,11 @@ from sinks.case_db import CaseStore, CaseStoreUnavailable, connect, upgrade
 from streams import topics
 from streams.access import AccessFile
 from streams.broker import bootstrap as broker_address
+from streams.clocks import FollowedClock
 from streams.errors import Unreachable, WrongUse
 from streams.folders import check_folder
 from streams.kafka.tail import topic_id
+from streams.life_events import is_skipped
 from streams.pauses import FollowedOrders
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
@@ -240,8 +242,12 @@ def _intake(platform: Platform) -> Iterator[Stage]:
 def _correlate(platform: Platform) -> Iterator[Stage]:
     context = _deciding(platform, "correlate", Subject.PERSON)
     households = household_writer(platform)
+    skipped = context.basis.skipped
     yield Stage(
-        "correlate", (topics.LIFE_EVENTS,), lambda _topic, partition: CorrelateTask(partition, context, households)
+        "correlate",
+        (topics.LIFE_EVENTS,),
+        lambda _topic, partition: CorrelateTask(partition, context, households),
+        leaves_aside=lambda record: is_skipped(record.headers, skipped),
     )
 
 
@@ -319,8 +325,11 @@ def _skipped(platform: Platform) -> frozenset[bytes]:
 @contextmanager
 def _plan(platform: Platform) -> Iterator[Stage]:
     store = _stores(platform, "plan", plan.FORMAT)
-    context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact, store)
-    yield Stage("plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context))
+    with closing(FollowedClock(platform.bootstrap, platform.codec)) as clock:
+        context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact, store, clock.now)
+        yield Stage(
+            "plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context), tick_s=plan.TICK_S
+        )
 
 
 @contextmanager

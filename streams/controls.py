@@ -10,18 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from processors.events import Control
-from processors.offers.model import SituationMark
 from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
-from streams.kafka.tail import ends_of, read_on
+from streams.clocks import clock_of
 from streams.kafka.transactions import Outgoing, send_once
 from streams.settings import Settings
-
-RECENT = 50_000
-"""Among so many of the newest offsets the marks of all who tell plan are found: each puts one there once a second, 25
-times with traffic, and the transaction's own marker takes an offset, too: 15 s of 64 partitions all at work."""
 
 
 def publish_now(settings: Settings, control: Control) -> Control:
@@ -38,19 +33,6 @@ def publish_now(settings: Settings, control: Control) -> Control:
     said = control if clock is None else replace(control, at=min(control.at, clock))
     _send(address, codec, [said], settings.core_partitions)
     return said
-
-
-def clock_of(address: str, codec: Codec) -> int | None:
-    """Plan's clock, ms: the smallest of the newest marks; None before there are any."""
-    source = (topics.SITUATIONS, 0)
-    end = ends_of(address, [source])[source]
-    marks: dict[int, SituationMark] = {}
-    for message in read_on(address, {source: max(0, end - RECENT)}):
-        mark = codec.decode(message.value())
-        if isinstance(mark, SituationMark):
-            marks[mark.source_partition] = mark
-    is_complete = bool(marks) and len(marks) == next(iter(marks.values())).source_partitions
-    return min(mark.now for mark in marks.values()) if is_complete else None
 
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:

@@ -7,22 +7,20 @@ Orders on rules and recipients also go, in the same transaction and in order, to
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from confluent_kafka import Message
 
 from processors.pauses import Pause, PauseKind
 from schemas.codec import Codec
 from streams import topics
-from streams.errors import Unreachable
 from streams.kafka.follower import Follower
-from streams.kafka.tail import Source, ends_of, read_on
+from streams.kafka.tail import Source, read_on
 from streams.kafka.transactions import Outgoing, send_once
 
 CONTROLS: Source = (topics.CONTROLS, 0)
 PREFIX = b"pause|"
 LOOK_EVERY_S = 0.5
-PATIENCE_S = 60.0
 
 
 def pause_records(codec: Codec, pause: Pause, core_partitions: int) -> list[Outgoing]:
@@ -84,31 +82,27 @@ class FollowedOrders(FeedOrders):
     def __init__(self, bootstrap: str, codec: Codec) -> None:
         super().__init__()
         self._codec = codec
-        ends = ends_of(bootstrap, [CONTROLS])
         self._follower = Follower(bootstrap, {CONTROLS: 0})
+        self._note_all(self._follower.to_ends())
         self._looked = time.monotonic()
-        while not self._follower.has_reached(ends):
-            if time.monotonic() - self._looked > PATIENCE_S:
-                raise Unreachable(f"Kafka at {bootstrap} stopped sending {topics.CONTROLS}", "check the broker")
-            self._look(0.05)
 
     def holding(self, feed: str) -> Pause | None:
         """See `FeedOrders.holding`; called by one thread."""
         if time.monotonic() - self._looked >= LOOK_EVERY_S:
             self._looked = time.monotonic()
-            self._look(0.0)
+            self._note_all(self._follower.poll(0.0))
         return super().holding(feed)
 
     def close(self) -> None:
         """Lets go of the connection."""
         self._follower.__exit__(None, None, None)
 
-    def _look(self, timeout_s: float) -> None:
-        for pause in _pauses(self._follower.poll(timeout_s), self._codec):
+    def _note_all(self, messages: Iterable[Message]) -> None:
+        for pause in _pauses(messages, self._codec):
             self.note(pause)
 
 
-def _pauses(messages: Iterator[Message] | list[Message], codec: Codec) -> Iterator[Pause]:
+def _pauses(messages: Iterable[Message], codec: Codec) -> Iterator[Pause]:
     """The orders among controls; people's words, of which there may be many, are not decoded."""
     for message in messages:
         key = message.key()

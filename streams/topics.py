@@ -28,12 +28,15 @@ CONTROLS = "controls.v1"
 HOUSEHOLD_EVENTS = "household-events.v1"
 DECISIONS = "decisions.v1"
 HOUSEHOLD_DECISIONS = "household-decisions.v1"
+CLOCKS = "clocks.v1"
 SITUATIONS = "situations.v1"
 OFFERS = "offers.v1"
 OUTCOMES = "outcomes.v1"
 AGGREGATES = "aggregates.v1"
 RELEASES = "releases.v1"
 
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 LARGEST_SENT = {"max.message.bytes": "4194304"}
@@ -117,6 +120,11 @@ def core(settings: Settings) -> tuple[Topic, ...]:
     partitions = settings.core_partitions
     compacted = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(7 * DAY_MS), **LARGEST_KEPT}
     for_ever = {"cleanup.policy": "delete", "retention.ms": "-1", **WHATEVER_SIZE, **LARGEST_KEPT}
+    # Read whole at a start, and written 25 times a second by each who tells: little of it may be left lying.
+    newest_only = {
+        "cleanup.policy": "compact", "max.compaction.lag.ms": str(HOUR_MS), "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": str(MINUTE_MS), "segment.bytes": str(4 << 20), "segment.ms": str(HOUR_MS),
+    }  # fmt: skip
     # Stamped by the broker: deciding stages take the time from here, and a clock that runs ahead would move theirs.
     told_the_time = {**compacted, "message.timestamp.type": "LogAppendTime"}
     return (
@@ -142,7 +150,8 @@ def core(settings: Settings) -> tuple[Topic, ...]:
         Topic(DECISIONS, partitions, "person|match", "the ledger: what was decided for whom", compacted),
         # Apart from the other: a ledger is read to its end at start, which only its one writer can be sure of.
         Topic(HOUSEHOLD_DECISIONS, partitions, "household|match", "the ledger of rules per household", compacted),
-        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and the clock", for_ever),
+        Topic(CLOCKS, 1, "who tells", "up to when each who tells plan situations has told all of them", newest_only),
+        Topic(SITUATIONS, partitions, "area", "matches for plan, by planning area, and its clock", for_ever),
         Topic(dead_letters(SITUATIONS, "plan"), 1, "as received", "what plan could not take", _kept(30)),
         Topic(
             OFFERS, partitions, "household|offer or match", "each offer's whole life; each situation's fate", compacted

@@ -1,12 +1,14 @@
 """What an event costs, and what memory is held, by how many persons there is state for.
 
 Every person has an event of the rule's first type that waits for a second; that is worked off first. Correlate
-is then started anew on the state it left and works off events, a fifth of them of the rule's types, of persons
-chosen evenly from all: at most a few for each, so that a row differs from another in the number of persons alone.
+is then started anew on the state it left and, once RocksDB has put in order what it was closed with, works off
+events, a fifth of them of the rule's types, of persons chosen evenly from all: at most a few for each, so that a row
+differs from another in the number of persons alone.
 """
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 EVENTS = 100_000
 SHARE = 0.1
 STALLED_S = 300.0
+REST_S, REST_SHARE = 2.0, 0.1
+"""At rest: no more than a tenth of a core for so long; letting time pass takes some of that."""
 GROUP = "headwater-correlate"
 
 
@@ -73,10 +77,14 @@ def _row(session: Session, persons: int) -> Row:
         write_log(cluster, topics.LIFE_EVENTS, _idle(many))
         with _correlate(cluster, folder) as child:
             _await(cluster, child)
-        write_log(cluster, topics.LIFE_EVENTS, many.log())
         await_that(lambda: cluster.members(GROUP) == 0, 60, "correlate leaves its group")
         # Started anew on the state it left: memory is then what holding so many takes, not what taking them in did.
         with _correlate(cluster, folder) as child:
+            await_that(lambda: cluster.members(GROUP) == 1, 60, "correlate joins its group", child)
+            await_that(lambda: _is_at_rest(child), 120, "correlate has nothing to do", child)
+            child.process.send_signal(signal.SIGSTOP)
+            write_log(cluster, topics.LIFE_EVENTS, many.log())
+            child.process.send_signal(signal.SIGCONT)
             first, last = _await(cluster, child)
             peak = peak_mb(child.process.pid)
     events = last.done - first.done
@@ -121,6 +129,12 @@ def _next(child: Child, progress: Progress, least: int) -> _Point:
             raise Failed(f"correlate has not got beyond {done} within {STALLED_S:g} s:\n{child.last_words()}")
         time.sleep(0.05)
     return _Point(done, time.monotonic(), cpu_s(child.process.pid))
+
+
+def _is_at_rest(child: Child) -> bool:
+    before = cpu_s(child.process.pid)
+    time.sleep(REST_S)
+    return cpu_s(child.process.pid) - before < REST_S * REST_SHARE
 
 
 def _size_mb(folder: Path) -> float:

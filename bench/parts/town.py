@@ -23,6 +23,7 @@ from bench.table import Row
 from schemas.publishing import publish_heartbeat, publish_record
 from streams import composition, topics
 from streams.cli.simulate import simulate
+from streams.clocks import as_plan_hears_it
 from streams.composition import Platform, wall_ms
 from streams.demo.play import Demo
 from streams.kafka.committer import Position
@@ -31,7 +32,9 @@ from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
 from streams.stages.intake import IntakeContext, IntakeTask
+from streams.stages.plan import PlanContext, PlanTask
 from streams.stages.task import Task, work_off
+from streams.state.store import MemoryStore
 
 EVENTS_A_PERSON = 100
 """Of the common job for each person of the town: the town is small, but its rules are many."""
@@ -82,7 +85,7 @@ class Town:
         situations: list[Outgoing] = []
         decide = "correlate and households, in memory"
         self._measure(decide, len(partition), lambda: situations.extend(self._decide(partition)))
-        told = [out for out in situations if out.topic == topics.SITUATIONS]
+        told = [*as_plan_hears_it(self._platform.codec, situations)]
         self._measure("plan, in memory", len(told), lambda: self._plan(told))
         self._rules()
         self._whole_way(count)
@@ -143,10 +146,12 @@ class Town:
                 yield from work_off(households, _as_records(passed_on))
 
     def _plan(self, situations: list[Outgoing]) -> None:
-        with self._task("plan") as task:
-            records = _as_records(situations)
-            for start in range(0, len(records), CHUNK):
-                deque(work_off(task, records[start : start + CHUNK]), maxlen=0)
+        platform = self._platform
+        contact = platform.deployment.contact
+        context = PlanContext("", platform.codec, contact, lambda *_: MemoryStore(), clock=lambda: None)
+        task, records = PlanTask(0, context), _as_records(situations)
+        for start in range(0, len(records), CHUNK):
+            deque(work_off(task, records[start : start + CHUNK]), maxlen=0)
 
     @contextmanager
     def _task(self, stage: str) -> Iterator[Task]:

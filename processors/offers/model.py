@@ -149,8 +149,9 @@ class SituationMark:
     """The clock of one who tells situations: "no line of mine is still to come up to `now`".
 
     Attributes:
-        source_partition: correlate's input partition; those of households are numbered after correlate's.
-        source_partitions: how many there are of both; plan's clock is the minimum over all of them.
+        source_partition: correlate's input partition; those of households are numbered after correlate's. On plan's
+            input 0: plan tells itself the minimum over all of them.
+        source_partitions: how many there are of both; on plan's input 1.
         now: ms, inclusive.
     """
 

@@ -131,7 +131,9 @@ class _Plan:
     def hear(self, mark: SituationMark) -> None:
         """Moves the clock, never backwards, and lets happen what is due."""
         state = self._state
-        state.sources = max(state.sources, mark.source_partitions)
+        if mark.source_partitions != state.sources:  # others tell the time from here on
+            state.sources = mark.source_partitions
+            state.heard.clear()
         state.heard[mark.source_partition] = max(mark.now, state.heard.get(mark.source_partition, mark.now))
         clock = state.clock
         if clock is not None:

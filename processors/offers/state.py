@@ -144,8 +144,9 @@ class PartitionState:
     """Clock, areas and agenda of one partition of `situations.v1`.
 
     Attributes:
-        sources: how many partitions correlate and households read.
-        heard: source partition -> its newest mark, ms.
+        sources: how many tell the time: plan itself alone; every partition of correlate and households on a log from
+            before it did.
+        heard: source -> its newest mark, ms.
         reached: everything due until then (inclusive) has happened, ms; None before the clock starts.
         policy: contact limits in force, as last heard on the log; None until then.
         controls: person -> their newest word that has taken effect, in whichever area they live.
@@ -173,6 +174,10 @@ class PartitionState:
         if not self.sources or len(self.heard) < self.sources:
             return None
         return min(self.heard.values())
+
+    def is_due(self, clock: int) -> bool:
+        """Whether anything is on the agenda up to then."""
+        return bool(self.agenda) and self.agenda[0][0] <= clock
 
     @property
     def held(self) -> int:

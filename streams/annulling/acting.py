@@ -16,14 +16,15 @@ from processors.offers.model import OfferRecord, OfferState
 from schemas.codec import Codec
 from streams import topics
 from streams.annulling.finding import Progress
-from streams.controls import clock_of
+from streams.clocks import clock_of
 from streams.kafka.log import committed_positions
-from streams.kafka.tail import Source, ends_of, read_on, sources_of
+from streams.kafka.tail import ends_of, read_on, sources_of
 from streams.kafka.transactions import TransactionalSender
 from streams.life_events import life_event_record
 
 MOST_SENT = 5_000
 LOOK_EVERY_S = 0.25
+PLAN = ("headwater-plan", topics.SITUATIONS)
 
 
 @dataclass(slots=True)
@@ -91,11 +92,13 @@ class Annulling:
             for group, topic in (
                 ("headwater-correlate", topics.LIFE_EVENTS),
                 ("headwater-households", topics.HOUSEHOLD_EVENTS),
+                PLAN,
             )
         )
         newest = max((line.recorded_at for line in self._lines), default=0)
         is_complete = is_complete and self._has_clock_passed(newest, deadline, progress)
-        is_complete = is_complete and self._is_through("headwater-plan", topics.SITUATIONS, deadline, progress)
+        # Plan saw what is due by its clock, and put that on its input: once more, and it has happened.
+        is_complete = is_complete and self._is_through(*PLAN, deadline, progress)
         return self._effects(is_complete)
 
     def _is_through(self, group: str, topic: str, deadline: float, progress: Progress) -> bool:
@@ -111,15 +114,12 @@ class Annulling:
         return _until(is_through, deadline)
 
     def _has_clock_passed(self, moment: int, deadline: float, progress: Progress) -> bool:
-        """Whether plan has been told a time at which the withdrawals are due."""
-        source: Source = (topics.SITUATIONS, 0)
-        begun = ends_of(self._bootstrap, [source])[source]
+        """Whether it is a time at which the withdrawals are due, everywhere in plan."""
 
         def is_past() -> bool:
             clock = clock_of(self._bootstrap, self._codec)
-            is_told = ends_of(self._bootstrap, [source])[source] > begun
             progress("plan waits for its next mark of time")
-            return is_told and clock is not None and clock >= moment
+            return clock is not None and clock >= moment
 
         return _until(is_past, deadline)
 

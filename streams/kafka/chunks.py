@@ -15,6 +15,7 @@ Written against faust-streaming 0.15.3 and aiokafka 0.14.0 (`streams.kafka.prove
 * `_isolation_level`, `_partition_assignment_strategy` and `_fetch_max_wait_ms` being read when aiokafka's consumer
   starts;
 * a full buffer keeping Faust's fetcher waiting in `put`, so that nothing is needed from `on_buffer_full`;
+* what `streams.kafka.unpacking` names;
 * Faust committing by `_commit` alone, which does nothing here;
 * a member with a `group_instance_id` not leaving its group when it ends, so that a restart moves no partition.
 
@@ -34,6 +35,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.kafka.records import RawRecord
+from streams.kafka.unpacking import LeavesAside, Results
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold back a fetch that finds nothing: partitions that are not in it wait meanwhile."""
@@ -44,15 +46,17 @@ class Chunk:
     """What one fetch returned for one partition.
 
     Attributes:
-        records: raw records in offset order, transaction markers left out; may be empty when only
-            markers were passed.
+        records: raw records in offset order, transaction markers and records `aside` left out; may be empty when
+            only markers were passed.
         before: position of the partition before the fetch; None when it had none yet.
         after: position after it; what a transaction over these records commits.
+        aside: offsets of records between the positions that the stage leaves aside unread, ascending.
     """
 
     records: Sequence[RawRecord]
     before: int | None
     after: int
+    aside: Sequence[int] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -83,14 +87,23 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Mapping[TP, Any]:
         self._rewind(consumer)
+        results = self._take_over_results(consumer)
+        results.take_aside()
         before = _positions(consumer)
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        after = _positions(consumer)
+        after, aside = _positions(consumer), results.take_aside()
         return {
-            tp: Chunk(fetched.get(tp, ()), before.get(tp), position)
+            tp: Chunk(fetched.get(tp, ()), before.get(tp), position, aside.get(tp, ()))
             for tp, position in after.items()
             if tp in fetched or (before.get(tp) is not None and before[tp] != position)
         }
+
+    def _take_over_results(self, consumer: aiokafka.AIOKafkaConsumer) -> Results:
+        """Takes the place of what the fetcher keeps its results in, which aiokafka makes when the consumer starts."""
+        fetcher = consumer._fetcher
+        if not isinstance(fetcher._records, Results):
+            fetcher._records = Results(fetcher._records, self.transport.leaves_aside)  # type: ignore[attr-defined]
+        return fetcher._records
 
     def _rewind(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         """Seeks where the stage asked to, between two fetches: in the middle of one, `before` would not hold."""
@@ -119,7 +132,11 @@ def last_stable_offset(consumer: Any, tp: TP) -> int | None:  # noqa: ANN401 - F
 
 
 class ChunkConsumer(driver.Consumer):
-    """A Faust consumer whose messages are chunks and which never commits."""
+    """A Faust consumer whose messages are chunks and which never commits.
+
+    Attributes:
+        rewinds: where to fetch again, by partition.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - Faust's
         self.rewinds: dict[TP, int] = {}
@@ -168,6 +185,14 @@ class ChunkConsumer(driver.Consumer):
 
 
 class ChunkTransport(driver.Transport):
-    """Faust's aiokafka transport with the chunk consumer."""
+    """Faust's aiokafka transport with the chunk consumer.
+
+    Args:
+        leaves_aside: which records no chunk needs to hold.
+    """
 
     Consumer = ChunkConsumer
+
+    def __init__(self, *args: Any, leaves_aside: LeavesAside, **options: Any) -> None:  # noqa: ANN401 - Faust's
+        super().__init__(*args, **options)
+        self.leaves_aside = leaves_aside

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Message
 
-from streams.kafka.tail import Source, Tail, place_of
+from streams.errors import Unreachable
+from streams.kafka.tail import Source, Tail, ends_of, place_of
+
+PATIENCE_S = 60.0
 
 
 class Follower(Tail):
@@ -27,6 +31,23 @@ class Follower(Tail):
     def has_reached(self, ends: Mapping[Source, int]) -> bool:
         """Whether everything before these offsets was read."""
         return all(self.positions[source] >= end for source, end in ends.items())
+
+    def to_ends(self) -> Iterator[Message]:
+        """What lies before the ends as they are now.
+
+        Raises:
+            Unreachable: Kafka stopped sending before that.
+        """
+        ends = ends_of(self._bootstrap, self.positions)
+        moved = time.monotonic()
+        while not self.has_reached(ends):
+            messages = self.poll(0.05)
+            if messages:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > PATIENCE_S:
+                names = ", ".join(sorted({topic for topic, _ in self.positions}))
+                raise Unreachable(f"Kafka at {self._bootstrap} stopped sending {names}", "check the broker")
+            yield from messages
 
     def _is_record(self, message: Message) -> bool:
         is_record = super()._is_record(message)

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class RawRecord(Protocol):
-    """What stages read of aiokafka's `ConsumerRecord`; bytes are as they came.
+class UnpackedRecord(Protocol):
+    """A record as it stands in what a fetch returned, where nothing says of which partition it is.
 
     Attributes:
         timestamp: append or create time, ms.
         value: None for a tombstone.
     """
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property
@@ -28,3 +24,12 @@ class RawRecord(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class RawRecord(UnpackedRecord, Protocol):
+    """What stages read of a record; bytes are as they came."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...

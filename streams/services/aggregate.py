@@ -50,8 +50,8 @@ log = structlog.get_logger()
 
 NAME = "headwater-aggregate"
 FOLLOWED = (topics.LIFE_EVENTS, topics.DECISIONS, topics.HOUSEHOLD_DECISIONS, topics.OFFERS)
-MARKS: Source = (topics.SITUATIONS, 0)
-"""Correlate and households put their marks on every partition; one is enough."""
+CLOCK = topics.SITUATIONS
+"""Plan puts its clock on each partition of its input: once it has worked on that, what was due is on `offers.v1`."""
 UPSTREAM = (
     (topics.LIFE_EVENTS, "headwater-correlate"),
     (topics.HOUSEHOLD_EVENTS, "headwater-households"),
@@ -134,7 +134,7 @@ def aggregator(platform: Platform) -> Iterator[Aggregator]:
         UserError: Kafka does not answer, or the folder of the files cannot be written.
     """
     context = context_of(platform)
-    sources = [*sources_of(context.bootstrap, FOLLOWED), MARKS]
+    sources = sources_of(context.bootstrap, (*FOLLOWED, CLOCK))
     with closing(TransactionalSender(context.bootstrap, NAME)) as sender:
         # Only when nobody else can write any more is what stands on the topic all there is.
         sender.open()
@@ -213,8 +213,8 @@ class Aggregator:
         self._follower = follower
         self.on_read: Callable[[int], object] = lambda _records: None
         self._newest = published.newest
-        self._marks: dict[int, SituationMark] = {}
-        self._folds = {source: WeeklyFold() for source in follower.positions if source != MARKS}
+        self._clocks: dict[Source, int] = {source: 0 for source in follower.positions if source[0] == CLOCK}
+        self._folds = {source: WeeklyFold() for source in follower.positions if source[0] != CLOCK}
         self._begun = ends_of(context.bootstrap, self._folds)
         self._past: dict[Source, deque[tuple[int, int]]] = {source: deque() for source in self._folds}
         for release in published.releases:
@@ -258,10 +258,10 @@ class Aggregator:
         messages = self._follower.poll()
         for message in messages:
             value = self._context.codec.decode(message.value())
+            source, offset = place_of(message)
             if isinstance(value, SituationMark):
-                self._marks[value.source_partition] = value
+                self._clocks[source] = value.now
             elif isinstance(value, LifeEvent | Decision | OfferRecord):
-                source, offset = place_of(message)
                 self._forget(source, offset)
                 self._folds[source].take(value)
         self.on_read(len(messages))
@@ -273,10 +273,8 @@ class Aggregator:
             self._folds[source].release(past.popleft()[1])
 
     def _clock(self) -> int:
-        """Up to when correlate and households have decided everything, ms; 0 until all their partitions said so."""
-        marks = self._marks.values()
-        is_complete = bool(marks) and len(marks) == max(mark.source_partitions for mark in marks)
-        return min(mark.now for mark in marks) if is_complete else 0
+        """Up to when plan was told to see to whatever is due, ms; 0 until all its partitions were."""
+        return min(self._clocks.values(), default=0)
 
     def _due(self) -> list[str]:
         """Weeks that have settled and are not out, oldest first."""
@@ -326,7 +324,7 @@ class Aggregator:
     def _release(self, weeks: Sequence[str]) -> None:
         until = week_start(following(weeks[-1]), self._context.calendar)
         for source, offset in self._follower.positions.items():
-            if source != MARKS:
+            if source in self._folds:
                 self._forget(source, offset)
         cells = self._count(weeks)
         self._sender.send([*self._outgoing(cells), self._note(weeks[-1])])

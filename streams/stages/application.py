@@ -11,9 +11,13 @@ from faust.types import AppT, Message
 from streams.folders import check_folder
 from streams.kafka.chunks import ChunkTransport
 from streams.stages.membership import SESSION_S
+from streams.stages.task import Stage
 
+METADATA_AGE_MS = 5_000
+"""How long aiokafka believes what it knows of topics. A broker that has just started answers before it knows them, and
+a group that asks it then shares out nothing and waits for the next look: five minutes by default."""
 CHUNK_RECORDS = 20_000
-"""What Faust takes from its consumer at once, over all partitions."""
+"""What Faust takes from its consumer at once, over all partitions; records left aside are not counted."""
 
 
 class RawSchema(faust.Schema[Any, Any]):
@@ -39,11 +43,11 @@ class GentleWorker(faust.Worker):
             raise self.crash_reason
 
 
-def application(group: str, bootstrap: str, worker: str, folder: Path, client_id: str) -> faust.App:
+def application(stage: Stage, bootstrap: str, worker: str, folder: Path, client_id: str) -> faust.App:
     """An application that fetches chunks, assigns as Faust does with tables, and commits nothing.
 
     Args:
-        group: consumer group.
+        stage: whose group it joins, and what of its records chunks need not hold.
         bootstrap: Kafka's address.
         worker: static name of the member.
         folder: of this worker alone.
@@ -54,7 +58,7 @@ def application(group: str, bootstrap: str, worker: str, folder: Path, client_id
     """
     check_folder(folder, "HEADWATER_DATA")
     app = faust.App(
-        group,
+        stage.group,
         broker=";".join(f"kafka://{server.strip()}" for server in bootstrap.split(",")),
         autodiscover=False,
         datadir=str(folder),
@@ -63,6 +67,7 @@ def application(group: str, bootstrap: str, worker: str, folder: Path, client_id
         topic_allow_declare=False,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
         consumer_group_instance_id=worker,
         broker_client_id=client_id,
         broker_session_timeout=SESSION_S,
@@ -73,5 +78,5 @@ def application(group: str, bootstrap: str, worker: str, folder: Path, client_id
         stream_buffer_maxsize=1,
         stream_wait_empty=False,
     )
-    app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop)
+    app.transport = ChunkTransport(app.conf.broker_consumer, app, app.loop, leaves_aside=stage.leaves_aside)
     return app

@@ -8,6 +8,7 @@ large one is waited for, so that memory is bounded.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from streams.kafka.chunks import Chunk
@@ -15,6 +16,7 @@ from streams.kafka.chunks import Chunk
 MOST_WAITING = 1_000
 """Records that may wait beside those that are worked on, each counted as one for every begun kB."""
 KB = 1_000
+OFFSET_BYTES = 8
 
 
 class Arrivals:
@@ -69,12 +71,16 @@ def joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def _weight(chunk: Chunk) -> int:
+    aside = len(chunk.aside) * OFFSET_BYTES // KB
     if len(chunk.records) > MOST_WAITING:
-        return len(chunk.records)
-    return sum(1 + len(record.value or b"") // KB for record in chunk.records)
+        return len(chunk.records) + aside
+    return aside + sum(1 + len(record.value or b"") // KB for record in chunk.records)
 
 
 def _one(run: Sequence[Chunk]) -> Chunk:
     if len(run) == 1:
         return run[0]
-    return Chunk([record for chunk in run for record in chunk.records], run[0].before, run[-1].after)
+    aside = array("q")
+    for chunk in run:
+        aside.extend(chunk.aside)
+    return Chunk([record for chunk in run for record in chunk.records], run[0].before, run[-1].after, aside)

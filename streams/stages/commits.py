@@ -49,7 +49,7 @@ class Commits:
             self._next_at = time.monotonic() + PACE_S
             taken, self._waiting = self._waiting, []
             try:
-                with self._watchdog.commit(), self._gauges.transaction():
+                with self._watchdog.transaction("a commit"), self._gauges.transaction():
                     await asyncio.to_thread(self._committer.commit, [progress for progress, _ in taken])
             except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, and ends the worker
                 taken, self._waiting = taken + self._waiting, []

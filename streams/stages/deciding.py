@@ -296,7 +296,7 @@ class DecidingTask(ABC):
         return [ledger_line, self._context.situations.situation(told)]
 
     def _mark(self) -> list[Outgoing]:
-        """Marks of time, now and then: they go to every partition of those who read, so that each costs a good deal."""
+        """Marks of time, now and then: those for households go to all partitions of theirs, which costs a good deal."""
         now = time.monotonic()
         if now - self._marked_at < MARK_EVERY_S:
             return []
@@ -310,7 +310,7 @@ class DecidingTask(ABC):
         if self._clock.now <= self._marked or self.is_behind:
             return []
         self._marked = self._clock.now
-        return self._context.situations.marks(self._mark_source, self._marked)
+        return [self._context.situations.mark(self._mark_source, self._marked)]
 
     def _fault(self, error: Exception) -> None:
         """A fault of ours in deciding for one subject, whom the log does not name; they are decided again with their

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from streams.kafka.chunks import Chunk
 from streams.kafka.committer import Position, Progress
@@ -50,6 +53,8 @@ class PartitionWork:
         self.stalled_ticks = 0
         self._pieces = 0
         self._left: Sequence[RawRecord] = ()
+        self._aside: Sequence[int] = ()
+        self._aside_passed = 0
         self._after = 0
         self._is_taken = False
 
@@ -75,7 +80,7 @@ class PartitionWork:
             return False
         is_fresh = begin == position
         self._left = chunk.records if is_fresh else [each for each in chunk.records if each.offset >= position]
-        self._after, self._is_taken = chunk.after, True
+        self._after, self._aside, self._is_taken = chunk.after, chunk.aside, True
         return True
 
     async def step(self) -> bool:
@@ -86,7 +91,9 @@ class PartitionWork:
             outgoing, taken = self._task.process(self._left)
         self._left = self._left[taken:]
         self._is_taken = bool(self._left)
-        await self._advance(outgoing, self._left[0].offset if self._left else self._after)
+        position = self._left[0].offset if self._left else self._after
+        self._aside_passed += bisect_left(self._aside, position) - bisect_left(self._aside, self.position)
+        await self._advance(outgoing, position)
         self._pieces += 1
         self.stalled_ticks = 0
         return self._is_taken
@@ -103,8 +110,10 @@ class PartitionWork:
         return is_behind
 
     def report(self) -> Report:
-        """What became of the records since the last report."""
-        return self._task.report()
+        """What became of the records since the last report; those left aside count as the task would count them."""
+        told = self._task.report()
+        passed, self._aside_passed = self._aside_passed, 0
+        return replace(told, results=Counter(told.results) + Counter(applied=passed))
 
     async def give_back(self) -> None:
         """Lets another worker have the partition at once, without fencing this one."""

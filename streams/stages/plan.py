@@ -10,6 +10,7 @@ log is run through plan, and what is not on `offers.v1` yet is told.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause
 from schemas.codec import Codec
 from streams import topics
+from streams.clocks import plan_mark
 from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
 from streams.kafka.records import RawRecord
@@ -36,6 +38,10 @@ from streams.state.store import Store
 FOLD_BATCH = 1000
 SNAPSHOT = b"snapshot"
 POLICY_KEY = b"policy"
+TICK_S = 0.015
+"""How often, with traffic, plan looks whether it is time for something: without sending anything that costs little."""
+MARK_EVERY_S = 5.0
+"""The clock stands on the log no longer than so before the time it is, for whatever happens as of its last position."""
 FORMAT = 2
 """Raised when a snapshot's shape changes: the log is then folded from its beginning."""
 KEEP_AFTER, KEEP_SHARE = 5_000, 4
@@ -56,12 +62,17 @@ INPUTS = tuple(KINDS)
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What every plan task of a worker shares."""
+    """What every plan task of a worker shares.
+
+    Attributes:
+        clock: the platform's, ms; None until everybody who tells situations was heard.
+    """
 
     bootstrap: str
     codec: Codec
     policy: ContactPolicy
     store: Callable[[str, int], Store]
+    clock: Callable[[], int | None]
 
 
 class PlanTask:
@@ -81,6 +92,8 @@ class PlanTask:
         self._again_until = 0
         self._unkept = 0
         self._kept_size = 0
+        self._marked: int | None = None
+        self._marked_at = 0.0
         self.restored = 0.0
 
     def open(self, position: Position) -> None:
@@ -102,16 +115,17 @@ class PlanTask:
         self._tally.results.update(map(_kind, inputs))
         self._tally.results["unread"] += len(unread)
         self._tally.set_aside(unread)
-        return Work([*self._news(), *self._offers(self._advance(inputs)), *unread], len(records))
+        offers = self._offers(self._advance(inputs))
+        return Work([*self._news(), *offers, *unread, *self._mark()], len(records))
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
-        """The contact limits, when they are news, and what is owed; plan's clock is correlate's marks."""
+        """The contact limits, when they are news, what is owed, and the time."""
         del is_idle
-        return self._news()
+        return [*self._news(), *self._mark()]
 
     @property
     def is_behind(self) -> bool:
-        """Nothing is due here but by marks."""
+        """Nothing is due here but by marks on the own input."""
         return False
 
     def note(self) -> str:
@@ -189,6 +203,23 @@ class PlanTask:
         self._is_policy_told = True
         value = self._context.codec.encode(self._context.policy)
         return [Outgoing(topics.SITUATIONS, self._partition, POLICY_KEY, value), *owed]
+
+    def _mark(self) -> list[Outgoing]:
+        """The clock, put on the own input when something is due by it, and now and then: there it takes effect."""
+        clock = self._context.clock()
+        if clock is None or not self._is_to_be_told(clock):
+            return []
+        self._marked, self._marked_at = clock, time.monotonic()
+        return [plan_mark(self._context.codec, self._partition, clock)]
+
+    def _is_to_be_told(self, clock: int) -> bool:
+        reached = self._state.reached
+        if reached is None:
+            return self._marked is None
+        if self._marked is not None and reached < self._marked:  # on its way here
+            return False
+        is_late = clock > reached and time.monotonic() - self._marked_at >= MARK_EVERY_S
+        return is_late or (clock >= reached and self._state.is_due(clock))
 
     def _advance(self, inputs: Sequence[Input]) -> list[OfferRecord]:
         self._state, records = advance(self._policy, self._state, inputs)

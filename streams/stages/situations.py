@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from processors.civil_time import window_end
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control
-from processors.offers.model import Situation, SituationKind, SituationMark, Urgency
+from processors.offers.model import Situation, SituationKind, Urgency
 from processors.rules.explain import explain, title
 from processors.rules.model import Offer, Rule
 from processors.rules.ruleset import RuleSet
 from schemas.codec import Codec
 from streams import topics
+from streams.clocks import clock_record
 from streams.kafka.transactions import Outgoing
 
 
@@ -39,15 +40,9 @@ class SituationWriter:
         value, key = self.codec.encode(control), f"control|{control.person}".encode()
         return [Outgoing(topics.SITUATIONS, p, key, value) for p in range(self.partitions)]
 
-    def marks(self, source: int, now: int) -> list[Outgoing]:
-        """The clock of one who tells, to every partition of plan's input.
-
-        Args:
-            source: a partition of correlate, or of households: those are numbered after correlate's.
-            now: its clock, ms.
-        """
-        value = self.codec.encode(SituationMark(source, 2 * self.partitions, now))
-        return [Outgoing(topics.SITUATIONS, p, f"mark|{source}".encode(), value) for p in range(self.partitions)]
+    def mark(self, source: int, now: int) -> Outgoing:
+        """The clock (ms) of one who tells: a partition of correlate, or of households, numbered after correlate's."""
+        return clock_record(self.codec, source, 2 * self.partitions, now)
 
     def _to_area(self, area: str, key: str, value: bytes) -> Outgoing:
         return Outgoing(topics.SITUATIONS, topics.partition_of(area, self.partitions), key.encode(), value)

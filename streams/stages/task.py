@@ -12,8 +12,11 @@ from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing
+from streams.kafka.unpacking import LeavesAside
 from streams.stages.tally import Report
 
+TICK_S = 0.05
+"""Plan waits for everybody's clock: so often those who decide tell it while there is traffic."""
 MOST_SENT = 10_000
 """Records after which a task should end a transaction: it is held in memory, and others wait for it."""
 
@@ -48,7 +51,7 @@ class Task(Protocol):
         """Works on raw records in offset order, on all or on the first of them; the others are given again."""
 
     def tick(self, is_idle: bool) -> list[Outgoing]:
-        """Called about once a second, twenty times with traffic, but not while the task is at work.
+        """Called about once a second, with traffic as often as the stage says, but not while the task is at work.
 
         `is_idle` when nothing waited since the last tick.
         """
@@ -106,6 +109,9 @@ class Stage:
         held_by: the order by which the records of an input topic are to stay there for now; asked often, by one
             thread.
         counts: how many offers there are, where the stage can know; called off the event loop.
+        tick_s: how often time passes for its tasks while there is traffic.
+        leaves_aside: which records its tasks would count as applied and do nothing else with: most are not handed
+            to them; called by the thread that fetches, must not raise.
     """
 
     name: str
@@ -113,6 +119,8 @@ class Stage:
     task: Callable[[str, int], Task]
     held_by: Callable[[str], Pause | None] = lambda _topic: None
     counts: Callable[[], Counts] | None = None
+    tick_s: float = TICK_S
+    leaves_aside: LeavesAside = lambda _record: False
 
     @property
     def group(self) -> str:

@@ -5,7 +5,7 @@ Four kinds of standing still, each with its own limit:
 * records wait on a partition, and its position has not moved for `PATIENCE_S`: the event loop hangs, the
   fetcher died, a chunk never ends (`Watch`, a pure decision);
 * the state of a partition is being made from the log, and that has not moved for `PATIENCE_S`;
-* a commit takes longer than `HUNG_S`;
+* a commit, or claiming a partition, takes longer than `HUNG_S`;
 * this thread itself gets no turn for `FROZEN_S`, since another never lets go of the interpreter: then a
   thread of `faulthandler`, which needs no turn, ends the process.
 
@@ -17,6 +17,7 @@ Knows nothing of what the stage does.
 from __future__ import annotations
 
 import faulthandler
+import itertools
 import sys
 import threading
 import time
@@ -35,7 +36,7 @@ LOOK_S = 5.0
 PATIENCE_S = 120.0
 """As long as a process may be still before /livez calls it dead: longer than the longest chunk and commit."""
 HUNG_S = 40.0
-"""A commit that takes longer is taken to hang; an ordinary one takes milliseconds."""
+"""A transaction that takes longer is taken to hang; an ordinary one takes milliseconds, a claim half a second."""
 FROZEN_S = 180.0
 LATE = 3
 """Looks this many times further apart than planned prove nothing: the process was stopped, or its machine slept."""
@@ -116,7 +117,8 @@ class Watchdog:
         self._leave = leave
         self._watch = Watch(PATIENCE_S, LOOK_S)
         self._opening_watch = Watch(PATIENCE_S, LOOK_S)
-        self._committing_since: float | None = None
+        self._transactions: dict[int, tuple[str, float]] = {}
+        self._numbers = itertools.count()
         self._is_over = threading.Event()
 
     @contextmanager
@@ -132,17 +134,21 @@ class Watchdog:
             faulthandler.cancel_dump_traceback_later()
 
     @contextmanager
-    def commit(self) -> Iterator[None]:
-        """Watches over a commit; there is one at a time (`streams.stages.commits`).
+    def transaction(self, what: str) -> Iterator[None]:
+        """Watches over a transaction; several threads may have one each.
 
         librdkafka's `send_offsets_to_transaction` may wait for ever, whatever its time-out says, when the
         broker was away meanwhile (confluentinc/librdkafka#5456).
+
+        Args:
+            what: it is for, for the log.
         """
-        self._committing_since = time.monotonic()
+        number = next(self._numbers)
+        self._transactions[number] = (what, time.monotonic())
         try:
             yield
         finally:
-            self._committing_since = None
+            del self._transactions[number]
 
     def _run(self) -> None:
         while not self._is_over.wait(LOOK_S):
@@ -153,9 +159,9 @@ class Watchdog:
                 log.error("watchdog cannot look", stage=self._stage, error=type(error).__name__, where=where(error))
 
     def _look(self, now: float) -> None:
-        since = self._committing_since
-        if since is not None and now - since > HUNG_S:
-            self._end(f"a commit has not ended for {now - since:.0f} s")
+        for what, since in tuple(self._transactions.values()):
+            if now - since > HUNG_S:
+                self._end(f"{what} has not ended for {now - since:.0f} s")
         opening = self._opening()
         if self._opening_watch.look(now, opening, dict.fromkeys(opening, 1.0)):
             self._end(f"the state of a partition has not got on for {PATIENCE_S:.0f} s")

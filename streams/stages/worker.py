@@ -52,8 +52,8 @@ from streams.state.store import Unreadable
 
 log = structlog.get_logger()
 
-TICK_S, SECOND_S, BRISK_S = 0.05, 1.0, 2.0
-"""Time passes for the tasks once a second; twenty times while there is traffic: plan waits for everybody's clock."""
+SECOND_S, BRISK_S = 1.0, 2.0
+"""Time passes for the tasks once a second, more often for so long after there was traffic."""
 REPORT_S = 2.0
 COUNTS_S = 5.0
 COUNTS_REST = 20
@@ -88,7 +88,7 @@ class StageWorker:
         self._opening: dict[TP, PartitionWork] = {}
         self._arrivals: dict[TP, Arrivals] = {}
         self._taken_at = self._next_second = 0.0
-        self.app = self._connected(application(stage.group, bootstrap, self._worker, self._folder, self._client_id))
+        self.app = self._connected(application(stage, bootstrap, self._worker, self._folder, self._client_id))
         self._holding = Holding(stage.held_by, lambda: self.app.consumer, self._seek, self._gauges)
 
     def run(self) -> None:
@@ -126,7 +126,7 @@ class StageWorker:
         """Lets the application call this worker for chunks, time and partitions."""
         topic = app.topic(*self._stage.topics, schema=RawSchema(), acks=False)
         app.agent(topic, name=self._stage.name)(self._consume)  # type: ignore[arg-type]
-        app.timer(interval=TICK_S)(self._tick)
+        app.timer(interval=self._stage.tick_s)(self._tick)
         app.timer(interval=REPORT_S)(self._report)
         app.on_partitions_assigned.connect(self._on_assigned)  # type: ignore[arg-type]
         app.on_partitions_revoked.connect(self._on_revoked)  # type: ignore[arg-type]
@@ -284,7 +284,8 @@ class StageWorker:
     def _open(self, tp: TP) -> PartitionWork:
         started = time.monotonic()
         source = (tp.topic, tp.partition)
-        committed = self._committer.claim(source)
+        with self._watchdog.transaction(f"claiming {tp.topic}/{tp.partition}"):
+            committed = self._committer.claim(source)
         work = self._opening[tp] = PartitionWork(source, self._stage.task(*source), self._commits, self._gauges)
         try:
             work.open(committed)

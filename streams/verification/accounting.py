@@ -69,7 +69,7 @@ class Accounting:
         review: `late` and `review` decisions, kept for a person to look at.
         situations: matches told to plan and not withdrawn since.
         held: of them, those whose hold is not over on plan's clock.
-        clock: plan's clock, ms: the minimum of the marks of correlate and households.
+        clock: plan's clock, ms, in the last of its partitions.
         under_way: offsets each stage had still to read when counting began; figures of stages that are
             at work may differ by as much.
         offers: offers by state, as on `offers.v1`.
@@ -243,11 +243,11 @@ class Accountant:
 
     def _situations(self) -> None:
         """Takes up what plan was told: what stands, what was done and said, and plan's clock."""
-        marks: dict[int, tuple[int, int]] = {}
-        for value in self._values(topics.SITUATIONS):
+        clocks = dict.fromkeys(partitions_of(self._bootstrap, topics.SITUATIONS), 0)
+        for message in read_topic(self._bootstrap, topics.SITUATIONS):
+            value = self._codec.decode(message.value())
             if isinstance(value, SituationMark):
-                newest = max(value.now, marks.get(value.source_partition, (0, 0))[0])
-                marks[value.source_partition] = newest, value.source_partitions
+                clocks[message.partition() or 0] = value.now
             elif isinstance(value, OfferAction):
                 self._acted.add(value.id)
                 self._opted_out.update(value.persons)
@@ -260,8 +260,7 @@ class Accountant:
                     self._standing[value.match] = value
                 else:
                     self._standing.pop(value.match, None)
-        if marks and len(marks) == next(iter(marks.values()))[1]:
-            self._account.clock = min(now for now, _ in marks.values())
+        self._account.clock = min(clocks.values())
 
     def _is_held(self, situation: Situation) -> bool:
         """Whether it waits for the end of its hold, or for its rule or team to be resumed."""

@@ -158,22 +158,25 @@ def _at(record: Any, path: str) -> Any:
 
 
 def _skewed(feeds: Feeds, dice: random.Random) -> Feeds:
-    """Agencies' clocks are wrong by up to three days; one is years ahead of everybody."""
+    """Agencies' clocks are wrong by up to three days; one is years ahead until its last word sets it right."""
     ahead = dice.choice(sorted(feeds))
     return {
-        feed: _moved(feed, lines, 1500 * DAY if feed == ahead else dice.randint(-3 * DAY, 3 * DAY), feed != ahead)
+        feed: _years_ahead(lines) if feed == ahead else _moved(feed, lines, dice.randint(-3 * DAY, 3 * DAY))
         for feed, lines in feeds.items()
     }
 
 
-def _moved(feed: str, lines: Iterable[Line], by: int, has_records: bool) -> list[Line]:
-    found: list[Line] = []
-    for line in lines:
-        if isinstance(line, Heartbeat):
-            found.append(Heartbeat(line.ms + by))
-        else:
-            found.append(_recorded(feed, line, lambda at: at + by) if has_records else line)
-    return found
+def _moved(feed: str, lines: Iterable[Line], by: int) -> list[Line]:
+    return [
+        Heartbeat(line.ms + by) if isinstance(line, Heartbeat) else _recorded(feed, line, lambda at: at + by)
+        for line in lines
+    ]
+
+
+def _years_ahead(lines: list[Line]) -> list[Line]:
+    """Heartbeats from the future are refused, so the feed stands still between records, until the last is right."""
+    told: list[Line] = [Heartbeat(line.ms + 1500 * DAY) if isinstance(line, Heartbeat) else line for line in lines]
+    return [*told, Heartbeat(max(line.ms for line in lines if isinstance(line, Heartbeat)))]
 
 
 def _recorded(feed: str, record: dict[str, Any], change: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from streams.broker import start_broker, status
 from tests.faults.cases import Case
@@ -19,12 +20,25 @@ def _kill_broker(rig: Rig, times: int) -> None:
     for wave in range(times):
         rig.publish(wave, times)
         rig.await_until(lambda: rig.lag("correlate") > 0, "correlate to have work")
-        pid = status(rig.settings).pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        rig.struck += 1
-        rig.await_until(lambda: not status(rig.settings).running, "the broker to be gone")
-        start_broker(rig.settings)
+        _restart_broker(rig)
+
+
+def _kill_broker_early(rig: Rig) -> None:
+    """Again and again while stages join their groups: a broker that has just started does not know its topics yet."""
+    rig.publish()
+    for _ in range(4):
+        killed_at = time.monotonic() + rig.dice.uniform(0.3, 4)
+        rig.await_until(lambda at=killed_at: time.monotonic() > at, "the moment")
+        _restart_broker(rig)
+
+
+def _restart_broker(rig: Rig) -> None:
+    pid = status(rig.settings).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    rig.struck += 1
+    rig.await_until(lambda: not status(rig.settings).running, "the broker to be gone")
+    start_broker(rig.settings)
 
 
 def _freeze_broker(rig: Rig) -> None:
@@ -93,6 +107,7 @@ def _twice_the_same(rig: Rig) -> None:
 CASES = [
     Case("broker killed and started again", lambda rig: _kill_broker(rig, 1)),
     Case("broker killed and started again, 4 times", lambda rig: _kill_broker(rig, 4)),
+    Case("broker killed and started again while stages join, 4 times", _kill_broker_early),
     Case("broker frozen beyond the session time-out", _freeze_broker),
     Case("worker frozen in a transaction, comes back as a zombie", _zombies,
          lambda dice: Setup([Order(stage, "produce.after", dice.randint(1, 9), 1, "stop") for stage in ZOMBIES])),

@@ -5,9 +5,10 @@ with a header naming its source topic and offset; the note kept with a position 
 worked on, so that it can be checked against the position. Trouble is asked for by ECHO_LOSE (every how
 many chunks one is lost between Faust and the stage; unless it is 1, only once the stage is at work) and
 ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk), ECHO_RAISE_AFTER (so many records of a
-partition) and ECHO_HANG: `chunk` or `open` never ends, `fetch` ends without a word, `interpreter` lets no
-other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending;
-while there is a file ECHO_HELD its input is held.
+partition) and ECHO_HANG: `chunk`, `claim`, `open` or `commit` never ends, `fetch` ends without a word,
+`interpreter` lets no other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending;
+while there is a file ECHO_HELD its input is held. Records whose value ends with one of the characters of
+ECHO_ASIDE are left aside by the fetcher.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from sinks.metrics import Meters
 from streams import logs
 from streams.ending import Ending
 from streams.errors import UserError
-from streams.kafka import chunks
+from streams.kafka import chunks, committer
 from streams.kafka.committer import Position
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing
 from streams.observing.health import Health
 from streams.settings import Settings
@@ -41,6 +43,7 @@ SLOW_S = float(os.environ.get("ECHO_SLOW_S", "0"))
 LOSE = int(os.environ.get("ECHO_LOSE", "0"))
 LOSE_MOST = int(os.environ.get("ECHO_LOSE_MOST", "0"))
 RAISE_AFTER = int(os.environ.get("ECHO_RAISE_AFTER", "0"))
+ASIDE = os.environ.get("ECHO_ASIDE", "").encode()
 HANG = os.environ.get("ECHO_HANG", "")
 EVER_S = 3600
 HELD = Pause(PauseKind.FEED, "echo", True, "asked for", "test", 0)
@@ -59,9 +62,7 @@ class EchoTask:
     def open(self, position: Position) -> None:
         """Takes up the count where it was committed."""
         self._done = int(position.note or 0)
-        if HANG == "open":
-            sys.stderr.write("hangs on purpose\n")
-            time.sleep(EVER_S)
+        hang_in("open")
 
     @property
     def restored(self) -> float:
@@ -76,7 +77,8 @@ class EchoTask:
     def process(self, records: Sequence[Any]) -> Work:
         """One copy a record."""
         time.sleep(SLOW_S)
-        hang()
+        hang_in("chunk")
+        hang_in("interpreter")
         EchoTask.has_worked = True
         self._done += len(records)
         if 0 < RAISE_AFTER < self._done:
@@ -106,12 +108,26 @@ class EchoTask:
         return Outgoing(TARGET, self._partition, record.key, record.value, headers)
 
 
-def hang() -> None:
-    """Never comes back; `PyDLL` holds the interpreter meanwhile, as a faulty extension would."""
-    if HANG in ("chunk", "interpreter"):
+def hang_in(what: str) -> None:
+    """Never comes back where that is asked for; `PyDLL` holds the interpreter, as a faulty extension would."""
+    if what == HANG:
         sys.stderr.write("hangs on purpose\n")
         sys.stderr.flush()
-        (time if HANG == "chunk" else ctypes.PyDLL(None)).sleep(EVER_S)
+        (ctypes.PyDLL(None) if HANG == "interpreter" else time).sleep(EVER_S)
+
+
+class HangingCommitter(committer.Committer):
+    """Hangs as librdkafka may when the broker was away."""
+
+    def claim(self, source: Source) -> Position:
+        """Claims, or never does."""
+        hang_in("claim")
+        return super().claim(source)
+
+    def commit(self, ready: Sequence[committer.Progress]) -> None:
+        """Commits, or never does."""
+        hang_in("commit")
+        super().commit(ready)
 
 
 class DeafConsumer(chunks.ChunkConsumer):
@@ -153,13 +169,16 @@ def main() -> None:
     if "ECHO_PATIENCE_S" in os.environ:
         watchdog.LOOK_S = 0.2
         watchdog.PATIENCE_S = watchdog.FROZEN_S = float(os.environ["ECHO_PATIENCE_S"])
+        watchdog.HUNG_S = watchdog.PATIENCE_S / 2
     if HANG == "fetch":
         chunks.ChunkTransport.Consumer = DeafConsumer
+    worker.Committer = HangingCommitter
     if LOSE:
         chunks.ChunkTransport.Consumer = LosingConsumer
     stage = Stage(
         os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker),
         held_by=lambda _topic: HELD if Path(os.environ.get("ECHO_HELD", "none")).exists() else None,
+        leaves_aside=lambda record: bool(record.value) and record.value[-1] in ASIDE,
     )  # fmt: skip
     running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health(), ending)
     # Were Faust's own commits on, they would come this often.

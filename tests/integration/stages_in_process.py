@@ -6,9 +6,9 @@ The broker is real where a task reads its log on `open`; topics have names of th
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.decisions import Decision
 from processors.events import LifeEvent
+from processors.offers.clock import SituationClock
 from processors.offers.model import OfferRecord, Situation
 from schemas.codec import Value
 from schemas.publishing import publish_heartbeat, publish_record
@@ -32,10 +33,10 @@ from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import Heartbeat, read_feed
 from streams.simulation.town import Town, build
-from streams.stages import deciding, intake
+from streams.stages import deciding, intake, plan
 from streams.stages.task import Task, work_off
 
-INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "SITUATIONS", "OFFERS")
+INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "CLOCKS", "SITUATIONS", "OFFERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def new_task(platform: Platform, stage: str, position: Position | None = None) -
     with ExitStack() as stack:
         built = stack.enter_context(composition._BUILDERS[stage](platform))
         task = built.task(built.topics[0], 0)
+        if isinstance(task, plan.PlanTask):  # what it follows is closed with the stack
+            task._context = replace(task._context, clock=lambda: None)
         if position is not None:
             task.open(position)
         return task
@@ -68,7 +71,9 @@ class Way:
         self.codec = platform.codec
         self.correlate = new_task(platform, "correlate", Position(0, ""))
         self.households = new_task(platform, "households", Position(0, ""))
+        self.clock = SituationClock()
         self.plan = new_task(platform, "plan", Position(0, ""))
+        self.plan._context = replace(self.plan._context, clock=lambda: self.clock.now)  # type: ignore[attr-defined]
         self.life = 0
         self.told: list[Outgoing] = []
         self.heard_at_home: list[Record] = []
@@ -106,19 +111,26 @@ class Way:
 
     def _plan(self, outgoing: list[Outgoing]) -> None:
         self.told += outgoing
+        for mark in self._values(out for out in outgoing if out.topic == topics.CLOCKS):
+            self.clock.hear(mark)
         fresh = [out for out in outgoing if out.topic == topics.SITUATIONS]
-        records = [Record(o.topic, 0, len(self.situations) + i, 0, o.key, o.value) for i, o in enumerate(fresh)]
-        self.situations += records
-        planned = self._values([*work_off(self.plan, records)])
-        self.offers += [each for each in planned if isinstance(each, OfferRecord)]
+        while True:
+            records = [Record(o.topic, 0, len(self.situations) + i, 0, o.key, o.value) for i, o in enumerate(fresh)]
+            self.situations += records
+            planned = [*work_off(self.plan, records), *self.plan.tick(is_idle=False)]
+            self.offers += [each for each in self._values(planned) if isinstance(each, OfferRecord)]
+            fresh = [out for out in planned if out.topic == topics.SITUATIONS]  # its clock, on its own input
+            if not fresh:
+                break
 
-    def _values(self, outgoing: list[Outgoing]) -> Iterator[Any]:
+    def _values(self, outgoing: Iterable[Outgoing]) -> Iterator[Any]:
         return (self.codec.decode(out.value) for out in outgoing)
 
 
 def name_topics(bootstrap: str, patch: pytest.MonkeyPatch) -> None:
     """Gives the internal topics names of one test's own, and makes them; no mark of time is held back."""
     patch.setattr(deciding, "MARK_EVERY_S", 0)
+    patch.setattr(plan, "MARK_EVERY_S", 0)
     tag = uuid.uuid4().hex[:12]
     for name in INTERNAL:
         patch.setattr(topics, name, f"{getattr(topics, name)}.{tag}")
@@ -163,7 +175,7 @@ def run_intake(platform: Platform, feeds: Path) -> Iterator[Record]:
                     if out.topic == topics.LIFE_EVENTS:
                         value = platform.codec.decode(out.value)
                         now = max(now, value.recorded_at if isinstance(value, LifeEvent) else value.heard)
-                        yield Record(out.topic, 0, offset, now, out.key, out.value)
+                        yield Record(out.topic, 0, offset, now, out.key, out.value, tuple(out.headers or ()))
                         offset += 1
 
 

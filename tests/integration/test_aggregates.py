@@ -80,10 +80,10 @@ class Place:
         )
 
     def clock(self, week: str, settled: bool = True) -> None:
-        """Both partitions of correlate say that a week, and its time to settle, is over."""
+        """Plan puts on both its partitions that a week, and its time to settle, is over."""
         days = self.platform.deployment.disclosure.settle_days if settled else 0
         now = week_start(following(week), self.platform.calendar) + days * 86_400_000
-        self.write(topics.SITUATIONS, *((to, SituationMark(of, 2, now)) for to in range(2) for of in range(2)))
+        self.write(topics.SITUATIONS, *((to, SituationMark(0, 1, now)) for to in range(2)))
 
     def worked_off(self, *stages: str) -> None:
         """The stages have committed everything that is there."""

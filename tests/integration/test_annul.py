@@ -14,7 +14,7 @@ import pytest
 
 from processors.decisions import Decision
 from streams import topics
-from streams.controls import clock_of
+from streams.clocks import clock_of
 from streams.kafka.log import committed_positions, read_topic
 from streams.kafka.tail import ends_of, sources_of
 from tests.integration.operated import OperatedTown, command, operated, rent, until, written

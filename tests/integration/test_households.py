@@ -6,7 +6,9 @@ Days are counted from 3 March 2025, a Monday.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +25,8 @@ from processors.rules.lines import Replay
 from processors.rules.model import Subject
 from processors.surge import Volume
 from schemas.codec import decode_attributes
-from streams import topics
+from streams import composition, topics
+from streams.clocks import as_plan_hears_it
 from streams.composition import Platform
 from streams.kafka.committer import Position
 from streams.kafka.transactions import Outgoing
@@ -261,7 +264,7 @@ def test_offers_do_not_depend_on_when_households_hear_of_time(
     platform = new_platform(*RULES)
     dice, offers = random.Random(11), list[list[OfferRecord]]()
     for at in ([0, len(life)], [0, *sorted(dice.sample(range(1, len(life)), 40)), len(life)], range(len(life) + 1)):
-        said = [out for out in decide(platform, life, at) if out.topic == topics.SITUATIONS]
+        said = as_plan_hears_it(platform.codec, decide(platform, life, at))
         records = [Record(out.topic, 0, n, 0, out.key, out.value) for n, out in enumerate(said)]
         planned = work_off(new_task(platform, "plan", Position(0, "")), records)
         values = [platform.codec.decode(out.value) for out in planned]
@@ -291,6 +294,24 @@ def test_a_task_opened_on_the_log_says_nothing_again_and_goes_on_as_the_other(
 
 def unmarked(platform: Platform, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
     return [out for out in outgoing if not isinstance(platform.codec.decode(out.value), SituationMark)]
+
+
+def test_what_the_fetcher_leaves_aside_changes_nothing(
+    new_platform: Callable[..., Platform], life: list[Record]
+) -> None:
+    platform = new_platform(twice("arrears", "rent_arrears_reported", 300))
+    with ExitStack() as stack:
+        leaves_aside = stack.enter_context(composition._BUILDERS["correlate"](platform)).leaves_aside
+    kept = [record for record in life if not leaves_aside(record)]
+    aside = [platform.codec.decode(record.value) for record in life if leaves_aside(record)]
+    assert len(aside) > 500, "too little is left aside to prove anything"
+    assert all(isinstance(line, LifeEvent) and line.replaces is None for line in aside)
+    every, most = (new_task(platform, "correlate", Position(0, "")) for _ in range(2))
+    told = [unmarked(platform, [*work_off(task, log)]) for task, log in ((every, life), (most, kept))]
+    assert any(out.topic == topics.HOUSEHOLD_EVENTS for out in told[0])
+    assert told[0] == told[1]
+    counts = Counter(every.report().results)
+    assert counts == Counter(most.report().results) + Counter(applied=len(aside))
 
 
 def test_intake_says_on_every_mark_from_when_on_the_feed_is_complete(

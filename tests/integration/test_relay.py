@@ -135,10 +135,12 @@ def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> N
     """A demo's clock stands in the past: a word stamped by the machine's would wait for it for ever."""
     word = Control(ControlKind.OPT_OUT, "w1", "h1", "a1", 2_000_000_000_000)
     assert publish_now(platform.settings, word) == word  # nobody has said what time it is
-    marks = [SituationMark(source, 2, now) for source, now in ((0, 900), (1, 500), (0, 950), (1, 700))]
+    marks = [
+        (partition, SituationMark(0, 1, now)) for partition, now in ((0, 900), (1, 500), (2, 950), (3, 990), (1, 700))
+    ]
     with closing(TransactionalSender(platform.bootstrap, "marks")) as sender:
         sender.open()
-        sender.send(Outgoing(topics.SITUATIONS, 0, b"mark", platform.codec.encode(mark)) for mark in marks)
+        sender.send(Outgoing(topics.SITUATIONS, at, b"mark", platform.codec.encode(mark)) for at, mark in marks)
     said = replace(word, at=700)
     assert publish_now(platform.settings, word) == said
     assert said in told(platform, topics.LIFE_EVENTS)

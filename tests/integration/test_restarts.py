@@ -16,6 +16,7 @@ from processors.events import LifeEvent, Mark
 from processors.offers.model import SituationMark
 from processors.offers.policy import ContactPolicy
 from streams import topics
+from streams.clocks import as_plan_hears_it
 from streams.composition import Platform
 from streams.kafka.chunks import Chunk
 from streams.kafka.committer import Position, Progress
@@ -74,7 +75,7 @@ def test_a_restart_on_the_way_after_offsets_were_set_back_offers_nothing_again(
     platform: Platform, life: list[Record], kafka: str
 ) -> None:
     told = decide(platform, life, cuts(random.Random(3), len(life)))
-    write(kafka, topics.SITUATIONS, [out for out in told if out.topic == topics.SITUATIONS])
+    write(kafka, topics.SITUATIONS, [*as_plan_hears_it(platform.codec, told)])
     situations = [
         Record(topics.SITUATIONS, 0, m.offset() or 0, 0, None, m.value())
         for m in read_partition(kafka, topics.SITUATIONS, 0)

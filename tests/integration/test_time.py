@@ -23,6 +23,7 @@ from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
 from processors.offers.model import OfferState, Reason, Situation, SituationKind, SituationMark
 from schemas.attributes import encode_attributes
 from streams import topics
+from streams.clocks import as_plan_hears_it
 from streams.composition import Platform
 from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
@@ -199,7 +200,7 @@ def test_while_it_waits_the_clock_it_passes_on_shows_that_time_is_not_what_is_mi
     way = new_way("wall")
     way.say(STOPPED, appended=day(1))
     hear(way, day(60), but=[JOBS])
-    marks = [m for m in map(way.codec.decode, (r.value for r in way.situations)) if isinstance(m, SituationMark)]
+    marks = [m for m in map(way.codec.decode, (o.value for o in way.told)) if isinstance(m, SituationMark)]
     assert {mark.source_partition: mark.now for mark in marks} == {0: day(60), 1: day(60)}
     assert way.situations_told == []
 
@@ -291,9 +292,8 @@ def test_chunking_anywhere_gives_the_same_output(
     assert outputs[0] == outputs[1] == outputs[2], "correlate's output depends on how its input is cut"
 
     told = decide(platform, life, range(len(life) + 1))
-    situations = [
-        Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(told) if out.topic == topics.SITUATIONS
-    ]
+    heard = as_plan_hears_it(platform.codec, told)
+    situations = [Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(heard)]
     offers = [
         process(new_task(platform, "plan", Position(0, "")), situations, at)
         for at in ([0, len(situations)], cuts(dice, len(situations)), range(len(situations) + 1))
@@ -420,7 +420,7 @@ def test_offsets_set_back_to_the_beginning_tell_nothing_again(
     write(kafka, topics.LIFE_EVENTS, life)
     told = decide(memory, life, cuts(random.Random(3), len(life)))
     write(kafka, topics.DECISIONS, [out for out in told if out.topic == topics.DECISIONS])
-    write(kafka, topics.SITUATIONS, [out for out in told if out.topic == topics.SITUATIONS])
+    write(kafka, topics.SITUATIONS, [*as_plan_hears_it(memory.codec, told)])
     platform = replace(memory, is_state_kept=is_state_kept)
     if is_state_kept:
         first = new_task(platform, "correlate", Position(0, DECIDED))
@@ -469,7 +469,7 @@ def test_a_plan_task_opened_on_the_log_goes_on_as_the_other(
     told = decide(platform, life, cuts(random.Random(3), len(life)))
     # The contact limits stand first on the log: the first task ever tells them in its first transaction.
     (limits,) = new_task(platform, "plan", Position(0, "")).tick(is_idle=True)
-    sent = [limits, *(out for out in told if out.topic == topics.SITUATIONS)]
+    sent = [limits, *as_plan_hears_it(platform.codec, told)]
     situations = [Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(sent)]
     assert sum(isinstance(platform.codec.decode(each.value), Situation) for each in situations) > 40
     write(kafka, topics.SITUATIONS, situations)

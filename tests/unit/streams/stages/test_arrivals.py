@@ -21,7 +21,7 @@ def chunk(before: int | None, after: int, records: int | None = None) -> Chunk:
     begin = before or 0
     count = after - begin if records is None else records
     made: list[Any] = [SimpleNamespace(offset=begin + n, value=b"x") for n in range(count)]
-    return Chunk(made, before, after)
+    return Chunk(made, before, after, range(begin + count, after))
 
 
 def span(one: Chunk) -> tuple[int | None, int]:
@@ -112,16 +112,17 @@ def test_a_broken_chunk_stays_by_itself() -> None:
     assert [*map(span, joined([before, broken, after]))] == [(0, 5), (5, 3), (3, 12)]
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=12))
-def test_joining_loses_nothing_and_joins_only_what_follows(parts: list[tuple[bool, int]]) -> None:
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 3)), max_size=12))
+def test_joining_loses_nothing_and_joins_only_what_follows(parts: list[tuple[bool, int, int]]) -> None:
     """A gap, or a chunk fetched twice, stays one of its own: the partition must see where it begins."""
     chunks, at = list[Chunk](), 0
-    for follows, length in parts:
+    for follows, records, aside in parts:
         begin: int | None = at if follows else at + 7
-        at = (begin or 0) + length
-        chunks.append(chunk(begin, at))
+        at = (begin or 0) + records + aside
+        chunks.append(chunk(begin, at, records))
     whole = [*joined(chunks)]
     assert [r.offset for one in whole for r in one.records] == [r.offset for one in chunks for r in one.records]
+    assert [offset for one in whole for offset in one.aside] == [offset for one in chunks for offset in one.aside]
     assert all(left.after != right.before for left, right in pairwise(whole))
     assert [one.before for one in whole] == [
         one.before for n, one in enumerate(chunks) if n == 0 or chunks[n - 1].after != one.before

@@ -17,6 +17,7 @@ from streams.kafka.committer import Position, Progress
 from streams.kafka.transactions import Outgoing
 from streams.stages import partition
 from streams.stages.partition import WAIT_RECORDS, WAIT_S, PartitionWork
+from streams.stages.tally import Report
 from streams.stages.task import Work
 
 SOURCE = ("in", 0)
@@ -71,6 +72,10 @@ class Task:
     def note(self) -> str:
         """Nothing."""
         return ""
+
+    def report(self) -> Report:
+        """As if it had counted so much."""
+        return Report({"applied": 1, "mark": 2})
 
     def committed(self, position: int, delivered: object) -> None:
         """Would write its state now: all it has done must be committed."""
@@ -193,6 +198,33 @@ def test_of_a_chunk_fetched_twice_only_what_is_new_is_worked_on(clock: SimpleNam
 
     asyncio.run(run())
     assert seen == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_records_left_aside_are_counted_once_as_the_position_passes_them(clock: SimpleNamespace) -> None:
+    del clock
+    work, task, _ = made()
+    counts: list[int] = []
+    most = 2
+    task.process = lambda records: Work([], min(most, len(records)))  # type: ignore[method-assign]
+
+    def told() -> int:
+        results = work.report().results
+        assert results["mark"] == 2, "the task's own counts stand beside it"
+        return results["applied"] - 1
+
+    async def goes(chunk: Chunk) -> None:
+        assert work.take(chunk)
+        while await work.step():
+            counts.append(told())
+        counts.append(told())
+
+    async def run() -> None:
+        await goes(Chunk([SimpleNamespace(offset=n) for n in (1, 4, 5, 9)], 0, 10, [0, 2, 3, 6, 7, 8]))
+        await goes(Chunk([SimpleNamespace(offset=n) for n in (5, 9, 12)], 5, 13, [6, 7, 8, 10, 11]))  # fetched twice
+
+    asyncio.run(run())
+    assert work.position == 13
+    assert counts == [3, 3, 2]
 
 
 def chunk(before: int, after: int) -> Chunk:
