@@ -1,14 +1,16 @@
 """What time it is for plan.
 
 Each partition of correlate and of households tells its clock on `clocks.v1`, up to 25 times a second; the smallest
-of them is the platform's. Plan follows it and puts it on its own input, `situations.v1`, when something is due by it:
-only there, in order with everything else, does it take effect.
+of them is the platform's. Plan follows it and puts it on its own input, `situations.v1`, when something is due by it;
+so does whoever writes there what takes effect where it stands. Only there, in order with everything else, does the
+time take effect.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from confluent_kafka import Message
 
 from processors.offers.clock import SituationClock
 from processors.offers.model import SituationMark
@@ -20,9 +22,9 @@ from streams.kafka.transactions import Outgoing
 from streams.stages.traffic import MARK_PREFIX
 
 LOOK_EVERY_S = 0.01
-RECENT = 20_000
-"""Among so many of the newest offsets of a partition plan's mark is looked for: it puts one there every few seconds
-while time passes, which then has as many situations to itself."""
+RECENT, FURTHER = 20_000, 8
+"""Among so many of the newest offsets of a partition plan's mark is looked for, and then among so many times more:
+it puts one there every few seconds while time passes, but while it is down others write on."""
 
 
 def clock_record(codec: Codec, source: int, sources: int, now: int) -> Outgoing:
@@ -38,12 +40,26 @@ def clock_record(codec: Codec, source: int, sources: int, now: int) -> Outgoing:
 
 
 def plan_mark(codec: Codec, partition: int, now: int) -> Outgoing:
-    """The platform's clock as plan puts it on a partition of its input."""
+    """The platform's clock as it is put on a partition of plan's input."""
     return Outgoing(topics.SITUATIONS, partition, MARK_PREFIX + b"plan", codec.encode(SituationMark(0, 1, now)))
 
 
+def told_the_time(codec: Codec, records: Sequence[Outgoing], now: int | None) -> list[Outgoing]:
+    """Records for plan that take effect where they stand, and before them the time, on each partition they go to.
+
+    Without it they would take effect at the last time plan told itself: long ago, when it was down.
+
+    Args:
+        codec: of the platform's topics.
+        records: for one transaction; those for other topics are left as they are.
+        now: the platform's clock, ms; None: nobody knows it yet.
+    """
+    partitions = sorted({out.partition for out in records if out.topic == topics.SITUATIONS and now is not None})
+    return [*(plan_mark(codec, partition, now or 0) for partition in partitions), *records]
+
+
 def as_plan_hears_it(codec: Codec, told: Iterable[Outgoing]) -> Iterator[Outgoing]:
-    """Input of plan's only partition, its clock whenever that moves: for tools and tests, which run stages by hand.
+    """Input of plan where it has one partition, and the clock there whenever it moves: for tools and tests.
 
     Args:
         codec: of the platform's topics.
@@ -71,38 +87,64 @@ class FollowedClock:
         self._codec = codec
         self._clock = SituationClock()
         self._follower = Follower(bootstrap, {(topics.CLOCKS, 0): 0})
-        for message in self._follower.to_ends():
-            self._hear(message.value())
-        self._looked = time.monotonic()
+        _hear(self._clock, codec, self._follower.to_ends())
 
     def now(self) -> int | None:
-        """Ms since the epoch; None until everybody who tells situations was heard."""
-        if time.monotonic() - self._looked >= LOOK_EVERY_S:
-            self._looked = time.monotonic()
-            for message in self._follower.poll(0.0):
-                self._hear(message.value())
+        """Ms since the epoch, some 10 ms ago; None until everybody who tells situations was heard.
+
+        Raises:
+            Unreachable: Kafka refuses to send.
+        """
+        _hear(self._clock, self._codec, self._follower.since(LOOK_EVERY_S))
         return self._clock.now
+
+    @property
+    def followed(self) -> Mapping[Source, int]:
+        """How far `clocks.v1` was read."""
+        return self._follower.positions
 
     def close(self) -> None:
         """Lets go of the connection."""
-        self._follower.__exit__(None, None, None)
-
-    def _hear(self, value: bytes | None) -> None:
-        mark = self._codec.decode(value)
-        if isinstance(mark, SituationMark):
-            self._clock.hear(mark)
+        self._follower.close()
 
 
-def clock_of(address: str, codec: Codec) -> int | None:
-    """Up to when plan was told to see to whatever is due, ms: the last of its partitions; None before all have begun.
+def platform_clock(address: str, codec: Codec) -> int | None:
+    """Up to when plan can be told to see to whatever is due, ms; None before everybody who tells situations has begun.
+
+    Raises:
+        Unreachable: Kafka does not answer.
+    """
+    clock = SituationClock()
+    _hear(clock, codec, read_on(address, dict.fromkeys(sources_of(address, [topics.CLOCKS]), 0)))
+    return clock.now
+
+
+def plan_clock(address: str, codec: Codec) -> int | None:
+    """Up to when plan was told to, ms: on the partition that was told least; None before all have begun.
 
     Raises:
         Unreachable: Kafka does not answer.
     """
     ends = ends_of(address, sources_of(address, [topics.SITUATIONS]))
-    marks: dict[Source, int] = {}
-    for message in read_on(address, {source: max(0, end - RECENT) for source, end in ends.items()}):
+    told: dict[Source, int] = {}
+    reach = RECENT
+    while unread := {source: max(0, end - reach) for source, end in ends.items() if source not in told}:
+        for message in read_on(address, unread):
+            hear_for_all(told, place_of(message)[0], codec.decode(message.value()))
+        if any(start == 0 for source, start in unread.items() if source not in told):
+            return None
+        reach *= FURTHER
+    return min(told.values(), default=None)
+
+
+def hear_for_all(told: dict[Source, int], source: Source, value: object) -> None:
+    """Takes up to when a partition of plan's input was told the time, if the value says so."""
+    if isinstance(value, SituationMark) and value.is_for_all:
+        told[source] = max(value.now, told.get(source, value.now))
+
+
+def _hear(clock: SituationClock, codec: Codec, messages: Iterable[Message]) -> None:
+    for message in messages:
         mark = codec.decode(message.value())
         if isinstance(mark, SituationMark):
-            marks[place_of(message)[0]] = mark.now
-    return min(marks.values()) if marks and len(marks) == len(ends) else None
+            clock.hear(mark)

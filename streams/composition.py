@@ -235,7 +235,13 @@ def _intake(platform: Platform) -> Iterator[Stage]:
         def task(topic: str, partition: int) -> Task:
             return IntakeTask(by_topic[topic], partition, context)
 
-        yield Stage("intake", tuple(sorted(by_topic)), task, lambda topic: orders.holding(by_topic[topic].feed))
+        yield Stage(
+            "intake",
+            tuple(sorted(by_topic)),
+            task,
+            held_by=lambda topic: orders.holding(by_topic[topic].feed),
+            followed=lambda: orders.followed,
+        )
 
 
 @contextmanager
@@ -328,7 +334,11 @@ def _plan(platform: Platform) -> Iterator[Stage]:
     with closing(FollowedClock(platform.bootstrap, platform.codec)) as clock:
         context = PlanContext(platform.bootstrap, platform.codec, platform.deployment.contact, store, clock.now)
         yield Stage(
-            "plan", (topics.SITUATIONS,), lambda _topic, partition: PlanTask(partition, context), tick_s=plan.TICK_S
+            "plan",
+            (topics.SITUATIONS,),
+            lambda _topic, partition: PlanTask(partition, context),
+            followed=lambda: clock.followed,
+            tick_s=plan.TICK_S,
         )
 
 

@@ -6,14 +6,14 @@ Orders on rules and recipients also go, in the same transaction and in order, to
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from confluent_kafka import Message
 
 from processors.pauses import Pause, PauseKind
 from schemas.codec import Codec
 from streams import topics
+from streams.clocks import platform_clock, told_the_time
 from streams.kafka.follower import Follower
 from streams.kafka.tail import Source, read_on
 from streams.kafka.transactions import Outgoing, send_once
@@ -36,10 +36,15 @@ def pause_records(codec: Codec, pause: Pause, core_partitions: int) -> list[Outg
 def publish(bootstrap: str, codec: Codec, pause: Pause, core_partitions: int) -> None:
     """Gives an order: on all its topics, or on none.
 
+    Plan is told the time before it: what was due by then happens without the order, also when plan is down now.
+
     Raises:
-        KafkaException: Kafka does not answer; nothing is ordered.
+        Unreachable: Kafka does not answer; nothing is ordered.
+        KafkaException: likewise.
     """
-    send_once(bootstrap, "pauses", pause_records(codec, pause, core_partitions))
+    now = platform_clock(bootstrap, codec)
+    records = pause_records(codec, pause, core_partitions)
+    send_once(bootstrap, "pauses", told_the_time(codec, records, now))
 
 
 def standing(bootstrap: str, codec: Codec) -> dict[tuple[PauseKind, str], Pause]:
@@ -84,18 +89,20 @@ class FollowedOrders(FeedOrders):
         self._codec = codec
         self._follower = Follower(bootstrap, {CONTROLS: 0})
         self._note_all(self._follower.to_ends())
-        self._looked = time.monotonic()
 
     def holding(self, feed: str) -> Pause | None:
         """See `FeedOrders.holding`; called by one thread."""
-        if time.monotonic() - self._looked >= LOOK_EVERY_S:
-            self._looked = time.monotonic()
-            self._note_all(self._follower.poll(0.0))
+        self._note_all(self._follower.since(LOOK_EVERY_S))
         return super().holding(feed)
+
+    @property
+    def followed(self) -> Mapping[Source, int]:
+        """How far `controls.v1` was read."""
+        return self._follower.positions
 
     def close(self) -> None:
         """Lets go of the connection."""
-        self._follower.__exit__(None, None, None)
+        self._follower.close()
 
     def _note_all(self, messages: Iterable[Message]) -> None:
         for pause in _pauses(messages, self._codec):

@@ -159,6 +159,11 @@ class SituationMark:
     source_partitions: int
     now: int
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it is the time of everybody who tells situations, as plan is told it."""
+        return self.source_partitions == 1
+
 
 @dataclass(frozen=True, slots=True)
 class OfferedSituation:

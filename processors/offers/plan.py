@@ -21,8 +21,8 @@ offers, nothing else: what is withdrawn meanwhile is withdrawn, words of people 
 may still take the place of one that is in an offer.
 
 Nothing else happens between marks, so the result does not depend on how inputs are cut into chunks; and as
-correlate puts its mark after all that belongs together, what is not late does not depend on how its
-partitions interleave either.
+a mark stands after everything that was told up to its time, what is not late does not depend on how
+those who tell it interleave either.
 
 A situation that replaces another, and one matched again after its withdrawal, counts as known no
 earlier than that withdrawal, whatever the age of the events it rests on.
@@ -130,14 +130,10 @@ class _Plan:
 
     def hear(self, mark: SituationMark) -> None:
         """Moves the clock, never backwards, and lets happen what is due."""
-        state = self._state
-        if mark.source_partitions != state.sources:  # others tell the time from here on
-            state.sources = mark.source_partitions
-            state.heard.clear()
-        state.heard[mark.source_partition] = max(mark.now, state.heard.get(mark.source_partition, mark.now))
-        clock = state.clock
-        if clock is not None:
-            self._run_until(clock)
+        clock = self._state.clock
+        clock.hear(mark)
+        if clock.now is not None:
+            self._run_until(clock.now)
 
     def obey(self, policy: ContactPolicy) -> None:
         """New limits hold from here on."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from processors.decisions import BoundEvent
 from processors.events import Control, ControlKind
+from processors.offers.clock import SituationClock
 from processors.offers.model import OfferState, Situation, SituationKind, Urgency
 from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause, PauseKind
@@ -144,9 +145,7 @@ class PartitionState:
     """Clock, areas and agenda of one partition of `situations.v1`.
 
     Attributes:
-        sources: how many tell the time: plan itself alone; every partition of correlate and households on a log from
-            before it did.
-        heard: source -> its newest mark, ms.
+        clock: what it was told about the time.
         reached: everything due until then (inclusive) has happened, ms; None before the clock starts.
         policy: contact limits in force, as last heard on the log; None until then.
         controls: person -> their newest word that has taken effect, in whichever area they live.
@@ -157,8 +156,7 @@ class PartitionState:
             `refused` (an action on another than the present version of a live offer).
     """
 
-    sources: int = 0
-    heard: dict[int, int] = field(default_factory=dict)
+    clock: SituationClock = field(default_factory=SituationClock)
     reached: int | None = None
     areas: dict[str, AreaState] = field(default_factory=dict)
     policy: ContactPolicy | None = None
@@ -167,13 +165,6 @@ class PartitionState:
     paused: set[tuple[PauseKind, str]] = field(default_factory=set)
     agenda: list[Entry] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def clock(self) -> int | None:
-        """The minimum over all source partitions, ms; None until each was heard."""
-        if not self.sources or len(self.heard) < self.sources:
-            return None
-        return min(self.heard.values())
 
     def is_due(self, clock: int) -> bool:
         """Whether anything is on the agenda up to then."""
@@ -234,8 +225,8 @@ class PartitionState:
     def snapshot(self) -> dict[str, Any]:
         """The state as plain JSON values, independent of the order in which keys came."""
         return {
-            "sources": self.sources,
-            "heard": [list(item) for item in sorted(self.heard.items())],
+            "sources": self.clock.sources,
+            "newest": [list(item) for item in sorted(self.clock.newest.items())],
             "reached": self.reached,
             "ignored": dict(sorted(self.ignored.items())),
             "policy": self.policy and asdict(self.policy),
@@ -249,8 +240,7 @@ class PartitionState:
     def restore(cls, snapshot: dict[str, Any]) -> PartitionState:
         """The state a snapshot was taken of."""
         state = cls(
-            sources=snapshot["sources"],
-            heard=dict(map(tuple, snapshot["heard"])),
+            clock=SituationClock(snapshot["sources"], dict(map(tuple, snapshot["newest"]))),
             reached=snapshot["reached"],
             ignored=Counter(snapshot["ignored"]),
             areas={name: _area_in(name, area) for name, area in snapshot["areas"].items()},

@@ -16,7 +16,7 @@ from processors.offers.model import OfferRecord, OfferState
 from schemas.codec import Codec
 from streams import topics
 from streams.annulling.finding import Progress
-from streams.clocks import clock_of
+from streams.clocks import plan_clock, platform_clock
 from streams.kafka.log import committed_positions
 from streams.kafka.tail import ends_of, read_on, sources_of
 from streams.kafka.transactions import TransactionalSender
@@ -63,7 +63,7 @@ class Annulling:
         self._bootstrap = bootstrap
         self._codec = codec
         self._partitions = core_partitions
-        clock = clock_of(bootstrap, codec)
+        clock = platform_clock(bootstrap, codec)
         self._at = now if clock is None else min(now, clock)
         self._lines = [annulment_of(event, self._at) for event in events]
         told = (topics.DECISIONS, topics.HOUSEHOLD_DECISIONS, topics.OFFERS)
@@ -117,7 +117,7 @@ class Annulling:
         """Whether it is a time at which the withdrawals are due, everywhere in plan."""
 
         def is_past() -> bool:
-            clock = clock_of(self._bootstrap, self._codec)
+            clock = plan_clock(self._bootstrap, self._codec)
             progress("plan waits for its next mark of time")
             return clock is not None and clock >= moment
 

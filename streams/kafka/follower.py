@@ -22,6 +22,7 @@ class Follower(Tail):
 
     def __init__(self, bootstrap: str, starts: Mapping[Source, int]) -> None:
         self.positions = dict(starts)
+        self._looked = time.monotonic()
         super().__init__(bootstrap, starts)
 
     def __enter__(self) -> Follower:
@@ -47,6 +48,21 @@ class Follower(Tail):
             elif time.monotonic() - moved > PATIENCE_S:
                 names = ", ".join(sorted({topic for topic, _ in self.positions}))
                 raise Unreachable(f"Kafka at {self._bootstrap} stopped sending {names}", "check the broker")
+            yield from messages
+
+    def since(self, rest_s: float) -> Iterator[Message]:
+        """All that has come by now; nothing so soon after the last look.
+
+        Args:
+            rest_s: between two looks, for whoever asks often.
+
+        Raises:
+            Unreachable: Kafka refuses to send.
+        """
+        if time.monotonic() - self._looked < rest_s:
+            return
+        self._looked = time.monotonic()
+        while messages := self.poll(0.0):
             yield from messages
 
     def _is_record(self, message: Message) -> bool:

@@ -58,6 +58,10 @@ class Tail:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Lets go of the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the connection."""
         self._consumer.close()
 
     def _is_record(self, message: Message) -> bool:

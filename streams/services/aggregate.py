@@ -30,11 +30,12 @@ from processors.disclosure.weekly import Known, WeeklyFold, by_week, tally
 from processors.disclosure.weeks import before, following, week_of, week_start
 from processors.events import LifeEvent
 from processors.offers.actions import OutcomeCode
-from processors.offers.model import OfferRecord, OfferState, SituationMark
+from processors.offers.model import OfferRecord, OfferState
 from schemas.codec import Codec, Unreadable, Value
 from sinks.aggregates import AggregateFiles, AggregatesUnusable
 from sinks.metrics import Meters
 from streams import topics
+from streams.clocks import hear_for_all
 from streams.composition import Platform
 from streams.ending import Ending
 from streams.errors import Unreachable
@@ -259,9 +260,8 @@ class Aggregator:
         for message in messages:
             value = self._context.codec.decode(message.value())
             source, offset = place_of(message)
-            if isinstance(value, SituationMark):
-                self._clocks[source] = value.now
-            elif isinstance(value, LifeEvent | Decision | OfferRecord):
+            hear_for_all(self._clocks, source, value)
+            if isinstance(value, LifeEvent | Decision | OfferRecord):
                 self._forget(source, offset)
                 self._folds[source].take(value)
         self.on_read(len(messages))

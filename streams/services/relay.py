@@ -4,24 +4,24 @@ At least once, in the order of writing: an action is taken off the outbox when K
 that is told again changes nothing, since plan takes only an action on the present version of an offer.
 
 One transaction puts an action on `outcomes.v1`, for whoever wants to know, and on `situations.v1`,
-where plan reads it in one order with everything else; "never again" is told as an opt-out with it, for
-readers outside that order.
+where plan reads it in one order with everything else, after the time it is; "never again" is told as an
+opt-out with it, for readers outside that order.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import structlog
 
 from processors.events import Control, ControlKind
 from processors.offers.actions import OfferAction
-from schemas.codec import Codec
 from sinks.case_db import CaseStore, OutboxItem
 from sinks.metrics import Meters
 from streams import composition, topics
+from streams.clocks import FollowedClock, told_the_time
 from streams.composition import Platform
 from streams.controls import control_records
 from streams.ending import Ending
@@ -47,10 +47,11 @@ def run(platform: Platform, _ending: Ending) -> None:
     with (
         observed(meters, health, platform.settings),
         composition.case_store(platform.settings) as store,
+        closing(FollowedClock(platform.bootstrap, platform.codec)) as clock,
         closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender,
     ):
         sender.open()
-        relay = Relay(store, sender, platform.codec, platform.settings.core_partitions, meters)
+        relay = Relay(store, sender, clock.now, platform, meters)
         health.be_ready()
         log.info("relay runs")
         while True:
@@ -60,15 +61,29 @@ def run(platform: Platform, _ending: Ending) -> None:
 
 
 class Relay:
-    """Empties the outbox, a batch at a time."""
+    """Empties the outbox, a batch at a time.
+
+    Args:
+        store: with the outbox.
+        sender: of the transactions.
+        clock: the platform's, ms; None while nobody knows it.
+        platform: whose topics these are.
+        meters: of the service.
+    """
 
     def __init__(
-        self, store: CaseStore, sender: TransactionalSender, codec: Codec, core_partitions: int, meters: Meters
+        self,
+        store: CaseStore,
+        sender: TransactionalSender,
+        clock: Callable[[], int | None],
+        platform: Platform,
+        meters: Meters,
     ) -> None:
         self._store = store
         self._sender = sender
-        self._codec = codec
-        self._partitions = core_partitions
+        self._clock = clock
+        self._codec = platform.codec
+        self._partitions = platform.settings.core_partitions
         self._meters = meters
 
     def step(self) -> int:
@@ -77,11 +92,14 @@ class Relay:
         Raises:
             CaseStoreUnavailable: the database cannot be used.
             KafkaException: Kafka did not take them; they stay on the outbox.
+            Unreachable: Kafka does not tell the time.
         """
+        now = self._clock()  # asked every time: what was not read would pile up
         waiting = self._store.outbox(BATCH)
         self._meters.outbox_pending.set(self._store.outbox_size() if len(waiting) == BATCH else len(waiting))
         if waiting:
-            self._sender.send(record for item in waiting for record in self._records(item))
+            records = [record for item in waiting for record in self._records(item)]
+            self._sender.send(told_the_time(self._codec, records, now))
             self._store.mark_sent([item.action.id for item in waiting])
             self._meters.records.labels("relay", "sent").inc(len(waiting))
         return len(waiting)

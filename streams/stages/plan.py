@@ -41,8 +41,8 @@ POLICY_KEY = b"policy"
 TICK_S = 0.015
 """How often, with traffic, plan looks whether it is time for something: without sending anything that costs little."""
 MARK_EVERY_S = 5.0
-"""The clock stands on the log no longer than so before the time it is, for whatever happens as of its last position."""
-FORMAT = 2
+"""How often the time is put on the log when nothing is due by it: who asks how far plan is learns it from there."""
+FORMAT = 3
 """Raised when a snapshot's shape changes: the log is then folded from its beginning."""
 KEEP_AFTER, KEEP_SHARE = 5_000, 4
 """A snapshot is kept after so many inputs, and so many times as many as it has parts."""
@@ -92,7 +92,7 @@ class PlanTask:
         self._again_until = 0
         self._unkept = 0
         self._kept_size = 0
-        self._marked: int | None = None
+        self._is_marked = False
         self._marked_at = 0.0
         self.restored = 0.0
 
@@ -112,6 +112,8 @@ class PlanTask:
     def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records: what became of offers and situations."""
         inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
+        if any(isinstance(each, SituationMark) for each in inputs):
+            self._is_marked = False
         self._tally.results.update(map(_kind, inputs))
         self._tally.results["unread"] += len(unread)
         self._tally.set_aside(unread)
@@ -146,7 +148,7 @@ class PlanTask:
 
     def report(self) -> Report:
         """What became of the records, how many situations wait and for what, and plan's clock."""
-        told = self._tally.report(self._state.held, self._state.clock or 0)
+        told = self._tally.report(self._state.held, self._state.clock.now or 0)
         return replace(told, waiting=self._state.waiting)
 
     def close(self) -> None:
@@ -196,30 +198,40 @@ class PlanTask:
         return records if self._told else []
 
     def _news(self) -> list[Outgoing]:
-        """Changed limits, put on the own input: they hold from there on, now and in every later fold; what is owed."""
+        """Changed limits, put on the own input: they hold from there on, now and in every later fold; what is owed.
+
+        The time goes before them: what was due by then is seen to by the limits of then.
+        """
         owed, self._owed = self._owed, []
         if self._is_policy_told:
             return owed
         self._is_policy_told = True
         value = self._context.codec.encode(self._context.policy)
-        return [Outgoing(topics.SITUATIONS, self._partition, POLICY_KEY, value), *owed]
+        limits = Outgoing(topics.SITUATIONS, self._partition, POLICY_KEY, value)
+        now = self._now()
+        return [limits, *owed] if now is None else [self._marked(now), limits, *owed]
 
     def _mark(self) -> list[Outgoing]:
-        """The clock, put on the own input when something is due by it, and now and then: there it takes effect."""
-        clock = self._context.clock()
-        if clock is None or not self._is_to_be_told(clock):
-            return []
-        self._marked, self._marked_at = clock, time.monotonic()
-        return [plan_mark(self._context.codec, self._partition, clock)]
+        """The time, put on the own input when something is due by it, and now and then: there it takes effect.
 
-    def _is_to_be_told(self, clock: int) -> bool:
+        Not while one is on its way here: what is due is due until that was read.
+        """
+        now = None if self._is_marked else self._now()
+        return [] if now is None or not self._is_to_be_told(now) else [self._marked(now)]
+
+    def _now(self) -> int | None:
+        """The platform's clock, which may stand behind what was reached: what comes late is due all the same."""
+        known = (self._context.clock(), self._state.reached)
+        return max((each for each in known if each is not None), default=None)
+
+    def _marked(self, now: int) -> Outgoing:
+        self._is_marked, self._marked_at = True, time.monotonic()
+        return plan_mark(self._context.codec, self._partition, now)
+
+    def _is_to_be_told(self, now: int) -> bool:
         reached = self._state.reached
-        if reached is None:
-            return self._marked is None
-        if self._marked is not None and reached < self._marked:  # on its way here
-            return False
-        is_late = clock > reached and time.monotonic() - self._marked_at >= MARK_EVERY_S
-        return is_late or (clock >= reached and self._state.is_due(clock))
+        is_long_ago = time.monotonic() - self._marked_at >= MARK_EVERY_S
+        return reached is None or self._state.is_due(now) or (now > reached and is_long_ago)
 
     def _advance(self, inputs: Sequence[Input]) -> list[OfferRecord]:
         self._state, records = advance(self._policy, self._state, inputs)

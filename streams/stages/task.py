@@ -110,6 +110,7 @@ class Stage:
             thread.
         counts: how many offers there are, where the stage can know; called off the event loop.
         tick_s: how often time passes for its tasks while there is traffic.
+        followed: how far it has read, by partition, what it follows beside its input; asked by another thread.
         leaves_aside: which records its tasks would count as applied and do nothing else with: most are not handed
             to them; called by the thread that fetches, must not raise.
     """
@@ -119,6 +120,7 @@ class Stage:
     task: Callable[[str, int], Task]
     held_by: Callable[[str], Pause | None] = lambda _topic: None
     counts: Callable[[], Counts] | None = None
+    followed: Callable[[], Mapping[Source, int]] = dict
     tick_s: float = TICK_S
     leaves_aside: LeavesAside = lambda _record: False
 

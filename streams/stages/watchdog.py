@@ -3,7 +3,8 @@
 Four kinds of standing still, each with its own limit:
 
 * records wait on a partition, and its position has not moved for `PATIENCE_S`: the event loop hangs, the
-  fetcher died, a chunk never ends (`Watch`, a pure decision);
+  fetcher died, a chunk never ends, what the stage follows beside its input is read no more (`Watch`, a pure
+  decision);
 * the state of a partition is being made from the log, and that has not moved for `PATIENCE_S`;
 * a commit, or claiming a partition, takes longer than `HUNG_S`;
 * this thread itself gets no turn for `FROZEN_S`, since another never lets go of the interpreter: then a

@@ -114,9 +114,14 @@ class StageWorker:
                 raise
 
     def _positions(self) -> dict[Source, float]:
-        """How far each partition is that is worked on and not held; asked by the watchdog's thread."""
-        working = ((tp, work) for tp, work in tuple(self._work.items()) if not self._holding.is_held(tp))
-        return {(tp.topic, tp.partition): work.progress for tp, work in working}
+        """How far each partition is that is worked on and not held, and what is followed for them.
+
+        Asked by the watchdog's thread.
+        """
+        works = tuple(self._work.items())
+        working = ((tp, work) for tp, work in works if not self._holding.is_held(tp))
+        followed = self._stage.followed() if works else {}
+        return {**followed, **{(tp.topic, tp.partition): work.progress for tp, work in working}}
 
     def _restored(self) -> dict[Source, float]:
         """How much of its state each partition has that is being opened; asked by the watchdog's thread."""

@@ -17,15 +17,17 @@ from processors.annulment import is_by_officer
 from processors.decisions import Decision, DecisionKind
 from processors.events import Control, ControlKind, LifeEvent
 from processors.offers.actions import OfferAction
-from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind, SituationMark
+from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind
 from processors.pauses import Pause, PauseKind
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
 from schemas.receipts import Receipt
 from sinks.case_db import CaseStore
 from streams import topics
+from streams.clocks import hear_for_all
 from streams.errors import UserError
 from streams.kafka.log import committed_positions, end_offsets, partitions_of, read_topic
+from streams.kafka.tail import Source, place_of
 
 INTAKE_GROUP = "headwater-intake"
 GROUP_OF = {
@@ -35,9 +37,6 @@ GROUP_OF = {
     topics.OFFERS: "headwater-deliver",
 }
 """Internal topics that a stage reads to the end, and its consumer group."""
-
-Source = tuple[str, int]
-"""Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +242,12 @@ class Accountant:
 
     def _situations(self) -> None:
         """Takes up what plan was told: what stands, what was done and said, and plan's clock."""
-        clocks = dict.fromkeys(partitions_of(self._bootstrap, topics.SITUATIONS), 0)
+        partitions = partitions_of(self._bootstrap, topics.SITUATIONS)
+        clocks: dict[Source, int] = {(topics.SITUATIONS, partition): 0 for partition in partitions}
         for message in read_topic(self._bootstrap, topics.SITUATIONS):
             value = self._codec.decode(message.value())
-            if isinstance(value, SituationMark):
-                clocks[message.partition() or 0] = value.now
-            elif isinstance(value, OfferAction):
+            hear_for_all(clocks, place_of(message)[0], value)
+            if isinstance(value, OfferAction):
                 self._acted.add(value.id)
                 self._opted_out.update(value.persons)
             elif isinstance(value, Control) and value.kind is ControlKind.OPT_OUT:

@@ -81,7 +81,7 @@ def test_the_way_with_real_codes_and_a_real_register(settings: Settings):
         assert register.load_population([LINE]).persons_new == 1
         (person,) = register.look_up([("nrn", "85073003328")]).values()
     with case_store(settings) as store, running(settings):
-        wait_for(lambda: is_ready(settings), 60)
+        wait_for(lambda: is_ready(settings), 120)
         own = replace(situation(1), person=person)
         store.apply([offer(1, situations=(own,))])
         where = f"/offers/{offer(1).offer}"
@@ -111,7 +111,7 @@ def test_the_way_with_real_codes_and_a_real_register(settings: Settings):
 def test_it_ends_when_asked_to_while_browsers_listen(settings: Settings):
     code = AccessFile(settings.data / "access.json").issue(Kind.TEAM, "housing-prevention")
     with running(settings) as process:
-        wait_for(lambda: is_ready(settings), 60)
+        wait_for(lambda: is_ready(settings), 120)
         with httpx.Client(base_url=f"http://127.0.0.1:{settings.board_port}", follow_redirects=True) as client:
             sign_in(client, code)
             with client.stream("GET", "/events?seen=x") as stream:
@@ -125,7 +125,7 @@ def test_it_ends_when_asked_to_while_browsers_listen(settings: Settings):
 @pytest.mark.parametrize(("proxies", "is_believed"), [("127.0.0.1", True), ("10.9.8.7", False), ("*", True)])
 def test_only_a_named_proxy_is_believed_that_it_speaks_tls(settings: Settings, proxies: str, is_believed: bool):
     with running(settings.model_copy(update={"proxies": proxies})):
-        wait_for(lambda: is_ready(settings), 60)
+        wait_for(lambda: is_ready(settings), 120)
         asked = httpx.get(f"http://127.0.0.1:{settings.board_port}/sign-in", headers={"X-Forwarded-Proto": "https"})
     assert ("strict-transport-security" in asked.headers) is is_believed
 
@@ -135,14 +135,14 @@ def test_the_key_of_the_cookies_outlives_a_restart_and_is_its_owners(settings: S
     with httpx.Client(base_url=f"http://127.0.0.1:{settings.board_port}", follow_redirects=True) as client:
         for is_first in (True, False):
             with running(settings):
-                wait_for(lambda: is_ready(settings), 60)
+                wait_for(lambda: is_ready(settings), 120)
                 assert (sign_in(client, code) if is_first else client.get("/")).url.path == "/"
     assert (settings.data / "board.key").stat().st_mode & 0o077 == 0
 
 
 def test_a_port_that_is_taken_is_said(settings: Settings):
     with running(settings):
-        wait_for(lambda: is_ready(settings), 60)
+        wait_for(lambda: is_ready(settings), 120)
         with running(settings) as second:
             assert second.wait(60) == 1
             assert second.stdout is not None
@@ -153,7 +153,7 @@ def test_damaged_codes_are_a_page_and_mend(settings: Settings):
     access = settings.data / "access.json"
     AccessFile(access).issue(Kind.TEAM, "housing-prevention")
     with running(settings):
-        wait_for(lambda: is_ready(settings), 60)
+        wait_for(lambda: is_ready(settings), 120)
         with httpx.Client(base_url=f"http://127.0.0.1:{settings.board_port}", follow_redirects=True) as client:
             access.write_text("{no json")
             response = sign_in(client, "x")

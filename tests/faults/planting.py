@@ -36,6 +36,8 @@ CASES = [
          caught="twice"),
     Case("planted: dead letter dropped", _poisoned, lambda _dice: Setup(bug="dead letter dropped"), caught="lost",
          is_short=True),
+    Case("planted: time told by the fastest", publish_in_waves, lambda _dice: Setup(bug="time told by the fastest"),
+         caught="wrong"),
     Case("planted: Faust's own commit left on", publish,
          lambda _dice: Setup(chunk=20, bug="Faust's own commit left on"), caught="twice"),
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from streams import composition, topics
 from streams.agencies import publishing as published
 from streams.agencies.publishing import Publisher
 from streams.broker import start_broker, stop_broker
-from streams.clocks import clock_of
+from streams.clocks import plan_clock
 from streams.composition import Platform
 from streams.controls import publish_controls
 from streams.demo import play
@@ -236,7 +236,7 @@ class Rig:
 
     def _has_ended(self) -> bool:
         try:
-            clock = clock_of(self.platform.bootstrap, self.platform.codec)
+            clock = plan_clock(self.platform.bootstrap, self.platform.codec)
         except Unreachable:  # the broker is away: perhaps time goes on when it is back
             return False
         return clock is not None and clock >= self.end

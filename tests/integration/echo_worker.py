@@ -6,9 +6,9 @@ worked on, so that it can be checked against the position. Trouble is asked for 
 many chunks one is lost between Faust and the stage; unless it is 1, only once the stage is at work) and
 ECHO_LOSE_MOST (how often at most), ECHO_SLOW_S (per chunk), ECHO_RAISE_AFTER (so many records of a
 partition) and ECHO_HANG: `chunk`, `claim`, `open` or `commit` never ends, `fetch` ends without a word,
-`interpreter` lets no other thread run. ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending;
-while there is a file ECHO_HELD its input is held. Records whose value ends with one of the characters of
-ECHO_ASIDE are left aside by the fetcher.
+`follow` never looks at what it follows (its own output), `interpreter` lets no other thread run.
+ECHO_PATIENCE_S and ECHO_GRACE_S shorten the limits of watchdog and ending; while there is a file ECHO_HELD its
+input is held. Records whose value ends with one of the characters of ECHO_ASIDE are left aside by the fetcher.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from streams.ending import Ending
 from streams.errors import UserError
 from streams.kafka import chunks, committer
 from streams.kafka.committer import Position
+from streams.kafka.follower import Follower
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing
 from streams.observing.health import Health
@@ -175,9 +176,18 @@ def main() -> None:
     worker.Committer = HangingCommitter
     if LOSE:
         chunks.ChunkTransport.Consumer = LosingConsumer
+    follower = Follower(os.environ["HEADWATER_KAFKA"], {(TARGET, 0): 0})
+
+    def held_by(_topic: str) -> Pause | None:
+        for _ in () if HANG == "follow" else follower.since(0.1):
+            pass
+        return HELD if Path(os.environ.get("ECHO_HELD", "none")).exists() else None
+
+    if HANG == "follow":
+        sys.stderr.write("hangs on purpose\n")
     stage = Stage(
         os.environ["ECHO_NAME"], SOURCES, lambda _topic, partition: EchoTask(partition, settings.worker),
-        held_by=lambda _topic: HELD if Path(os.environ.get("ECHO_HELD", "none")).exists() else None,
+        held_by=held_by, followed=lambda: follower.positions,
         leaves_aside=lambda record: bool(record.value) and record.value[-1] in ASIDE,
     )  # fmt: skip
     running = worker.StageWorker(stage, os.environ["HEADWATER_KAFKA"], settings, Meters("deliver"), Health(), ending)

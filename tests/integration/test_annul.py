@@ -14,7 +14,7 @@ import pytest
 
 from processors.decisions import Decision
 from streams import topics
-from streams.clocks import clock_of
+from streams.clocks import plan_clock
 from streams.kafka.log import committed_positions, read_topic
 from streams.kafka.tail import ends_of, sources_of
 from tests.integration.operated import OperatedTown, command, operated, rent, until, written
@@ -212,7 +212,7 @@ def wait_for_plan(town: OperatedTown) -> None:
     """Until plan has worked on a time later than now."""
     platform = town.platform
     now = int(datetime.now(UTC).timestamp() * 1000)
-    until(lambda: (clock_of(platform.bootstrap, platform.codec) or 0) > now, "a mark of time")
+    until(lambda: (plan_clock(platform.bootstrap, platform.codec) or 0) > now, "a mark of time")
     ends = ends_of(platform.bootstrap, sources_of(platform.bootstrap, [topics.SITUATIONS]))
     until(
         lambda: all(

@@ -21,10 +21,11 @@ from processors.offers.model import OfferState, SituationMark, offer_id
 from sinks.case_db import ActResult, CaseStore, Scope, Wish, connect, upgrade
 from sinks.metrics import Meters
 from streams import topics
+from streams.clocks import clock_record
 from streams.composition import Platform
 from streams.controls import publish_now
 from streams.kafka.log import read_topic
-from streams.kafka.transactions import Outgoing, TransactionalSender
+from streams.kafka.transactions import TransactionalSender
 from streams.services.relay import Relay
 from streams.settings import Settings
 from tests.contract.records import offer
@@ -108,10 +109,23 @@ def test_never_again_opts_out_everybody_the_offer_was_about(platform: Platform, 
     assert store.act(SCOPE, anna, wish).result is ActResult.ACCEPTED
     with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
         sender.open()
-        assert Relay(store, sender, platform.codec, platform.settings.core_partitions, Meters("relay")).step() == 1
+        assert Relay(store, sender, lambda: None, platform, Meters("relay")).step() == 1
     said = Control(ControlKind.OPT_OUT, "p1", "n1", "a1", 600)
     assert said in told(platform, topics.CONTROLS)
     assert said in told(platform, topics.LIFE_EVENTS)
+
+
+def test_plan_is_told_the_time_before_what_was_done(platform: Platform, store: CaseStore) -> None:
+    """On the act's own partition: when plan is down it would happen, later, at the last time plan told itself."""
+    store.apply([offer("c1")])
+    act = take(store, "c1")
+    with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
+        sender.open()
+        assert Relay(store, sender, lambda: 700, platform, Meters("relay")).step() == 1
+    messages = [*read_topic(platform.bootstrap, topics.SITUATIONS)]
+    (done,) = (each for each in messages if getattr(platform.codec.decode(each.value()), "id", "") == act)
+    before = [each.value() for each in messages if each.partition() == done.partition()][-2]
+    assert platform.codec.decode(before) == SituationMark(0, 1, 700)
 
 
 def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: CaseStore) -> None:
@@ -123,11 +137,10 @@ def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: Cas
     ):
         earlier.open()
         later.open()
-        partitions = platform.settings.core_partitions
         with pytest.raises(KafkaException):
-            Relay(store, earlier, platform.codec, partitions, Meters("relay")).step()
+            Relay(store, earlier, lambda: None, platform, Meters("relay")).step()
         assert store.outbox_size() == 1
-        assert Relay(store, later, platform.codec, partitions, Meters("relay")).step() == 1
+        assert Relay(store, later, lambda: None, platform, Meters("relay")).step() == 1
     assert store.outbox_size() == 0
 
 
@@ -135,12 +148,10 @@ def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> N
     """A demo's clock stands in the past: a word stamped by the machine's would wait for it for ever."""
     word = Control(ControlKind.OPT_OUT, "w1", "h1", "a1", 2_000_000_000_000)
     assert publish_now(platform.settings, word) == word  # nobody has said what time it is
-    marks = [
-        (partition, SituationMark(0, 1, now)) for partition, now in ((0, 900), (1, 500), (2, 950), (3, 990), (1, 700))
-    ]
-    with closing(TransactionalSender(platform.bootstrap, "marks")) as sender:
+    newest = dict.fromkeys(range(10), 900) | {7: 700}
+    with closing(TransactionalSender(platform.bootstrap, "clocks")) as sender:
         sender.open()
-        sender.send(Outgoing(topics.SITUATIONS, at, b"mark", platform.codec.encode(mark)) for at, mark in marks)
+        sender.send(clock_record(platform.codec, source, len(newest), now) for source, now in newest.items())
     said = replace(word, at=700)
     assert publish_now(platform.settings, word) == said
     assert said in told(platform, topics.LIFE_EVENTS)

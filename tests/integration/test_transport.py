@@ -260,6 +260,7 @@ def test_sigterm_ends_what_hangs_within_its_grace_and_with_code_0(echo: Echo, wh
         ("open", "the state of a partition has not got on for 8 s"),  # so it does here
         ("commit", "a commit has not ended for 4 s"),
         ("fetch", "records wait and nothing was done for 8 s"),  # it ticks, but nothing is handed over
+        ("follow", "records wait and nothing was done for 8 s"),  # all is well, but for what it follows
         ("interpreter", "Timeout"),  # not even the watchdog gets a turn
     ],
 )
@@ -272,6 +273,7 @@ def test_a_stage_that_has_work_and_stands_still_ends_itself(echo: Echo, what: st
     assert said in log.split("hangs on purpose", 1)[1]
     assert "echo_worker.py" in log.split(said, 1)[1], "where each thread stood is told"
     last = echo.start()
+    produce(echo, 400, random.Random(SEED), aborted=False)
     wait_until(lambda: echo.done() >= echo.ends(), "a new worker goes on", echo)
     assert stop_gently(last) == 0
     echo.check_exactly_once()

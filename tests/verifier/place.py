@@ -23,7 +23,7 @@ DEMO = Path(infra.__file__).parent / "demo"
 
 LIFE, HOMES = "life-events.v1", "household-events.v1"
 LEDGER, HOME_LEDGER = "decisions.v1", "household-decisions.v1"
-SITUATIONS, OFFERS = "situations.v1", "offers.v1"
+CLOCKS, SITUATIONS, OFFERS = "clocks.v1", "situations.v1", "offers.v1"
 
 INTAKE = "headwater-intake"
 READERS = {

@@ -9,6 +9,7 @@ from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause
+from tests.verifier.clocks import check_clocks
 from tests.verifier.deciding import check_deciding
 from tests.verifier.inbox import read_case_db
 from tests.verifier.intake import check_intake
@@ -40,6 +41,7 @@ def verify(place: Place, bootstrap: str, case_db: str, may_wait: bool = False) -
     log, report = read(bootstrap, GROUPS), Report()
     check_intake(place, log, report)
     check_deciding(place, log, report)
+    check_clocks(place, log, report)
     check_offers(place, log, report)
     check_inbox(place, log, inbox, report)
     _check_inner(place, log, report)

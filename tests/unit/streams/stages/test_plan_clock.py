@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from processors.offers.model import OfferRecord, Situation, SituationKind, SituationMark
 from processors.offers.policy import ContactPolicy
 from schemas.codec import Value, internal_codec
@@ -118,6 +119,54 @@ def test_what_comes_late_happens_though_the_clock_stands(rig: Rig) -> None:
     assert [offer.at for offer in rig.offers] == [500]
     rig.ticks()
     assert rig.marks == [500, 500], "once is enough"
+
+
+def test_while_the_mark_for_what_comes_late_is_on_its_way_no_other_is_told(rig: Rig) -> None:
+    begun(rig, 500)
+    rig.says(FOUND)
+    rig.reads()
+    for _ in range(3):
+        rig.ticks()
+    assert rig.marks == [500, 500]
+
+
+@pytest.mark.parametrize("clock", [None, 300])
+def test_what_comes_late_happens_though_the_followed_clock_is_behind_the_log(rig: Rig, clock: int | None) -> None:
+    """Others tell plan the time as well, and a worker that has just started has heard nobody yet."""
+    begun(rig, 500)
+    rig.clock = clock
+    rig.says(FOUND)
+    rig.reads()
+    rig.reads()
+    assert [offer.at for offer in rig.offers] == [500]
+
+
+def test_an_act_happens_at_the_time_told_before_it_though_plan_was_down(rig: Rig) -> None:
+    """The household's rest begins when the worker ended the contact, not when plan was last at work."""
+    begun(rig, 90)
+    rig.says(FOUND)
+    rig.reads()
+    rig.clock = 150
+    rig.ticks()
+    rig.reads()
+    (opened,) = rig.offers
+    taken, closed = (
+        OfferAction(f"a{version}", opened.offer, version, opened.household, opened.area, kind, outcome, "anna", "t", at)
+        for version, kind, outcome, at in (
+            (1, ActionKind.TAKEN, None, 200),
+            (2, ActionKind.CLOSED, OutcomeCode.DECLINED, 300),
+        )
+    )
+    rig.says(SituationMark(0, 1, 200), taken, SituationMark(0, 1, 300), closed)
+    rig.reads()
+    assert [offer.at for offer in rig.offers] == [150, 200, 300]
+
+
+def test_new_limits_do_not_hold_for_what_was_due_before_them(rig: Rig) -> None:
+    rig.clock = 150
+    rig.task = PlanTask(0, replace(rig.task._context, policy=ContactPolicy(cap_offers=9)))
+    rig.ticks()
+    assert [type(CODEC.decode(out.value)) for out in rig.log[-2:]] == [SituationMark, ContactPolicy]
 
 
 def test_time_that_passes_without_anything_due_is_told_now_and_then(rig: Rig) -> None:

@@ -1,0 +1,36 @@
+"""Time: plan is told of it on its own input, and never before everybody who tells situations has come to it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from itertools import accumulate
+
+from processors.offers.model import SituationMark
+from tests.verifier.log import Line, Log
+from tests.verifier.place import CLOCKS, SITUATIONS, Place
+from tests.verifier.report import Report
+
+
+def check_clocks(place: Place, log: Log, report: Report) -> None:
+    """Compares plan's marks with what `clocks.v1` said when each was written, as Kafka's timestamps have it."""
+    check = report.check("plan is told no time to which somebody who tells situations has still to come")
+    told: dict[int, list[tuple[SituationMark, Line]]] = defaultdict(list)
+    for line, mark in _marks(place, log, CLOCKS):
+        told[mark.source_partition].append((mark, line))
+    reached = {source: list(accumulate((mark.now for mark, _ in said), max)) for source, said in told.items()}
+    for line, mark in _marks(place, log, SITUATIONS):
+        check.counted += 1
+        for source, said in told.items():
+            first = bisect_left(reached[source], mark.now)
+            if first == len(said):
+                check.wrong.append(f"{line!r} tells {mark.now}, clock {source} is at {reached[source][-1]}")
+            # What a source said before its first word that is left may have been compacted away.
+            elif first and said[first][1].at > line.at:
+                late = said[first][1].at - line.at
+                check.wrong.append(f"{line!r} tells {mark.now}, clock {source} came to it {late} ms later")
+
+
+def _marks(place: Place, log: Log, topic: str) -> list[tuple[Line, SituationMark]]:
+    values = ((line, place.codec.decode(line.value)) for line in log.of(topic))
+    return [(line, value) for line, value in values if isinstance(value, SituationMark)]
