@@ -25,7 +25,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables of demo: PERSONS=$(PERSONS) MONTHS=$(MONTHS) SEED=$(SEED) ONCE=1 JSON=FILE"
-	@echo "  variables of bench: PART= EVENTS= PERSONS= ROUNDS= PEERS= LARGEST= BURST_S= (docs/performance.md)"
+	@echo "  variables of bench: PART= EVENTS= PERSONS= ROUNDS= PEERS= LARGEST= BURST_S= DATABASE= (docs/performance.md)"
 	@echo "  variables of faults and soak: SEED=$(SEED) CASES= HOURS=$(HOURS) RATE= (0: half of what is possible)"
 	@echo "  variables of mutants: COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS)"
 

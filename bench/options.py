@@ -22,6 +22,7 @@ class Options:
         peers: names of those that run; empty: all.
         largest: most persons for whom state is held, where the cost per event is measured.
         burst_s: how long the burst lasts.
+        database: URL of a PostgreSQL server for the whole way; empty: SQLite.
     """
 
     events: int = EVENTS
@@ -30,6 +31,7 @@ class Options:
     peers: frozenset[str] = frozenset()
     largest: int = LARGEST
     burst_s: int = BURST_S
+    database: str = ""
 
     @staticmethod
     def read(environment: Mapping[str, str] = os.environ) -> Options:
@@ -43,4 +45,5 @@ class Options:
             peers=names | {"loop"} if names else names,
             largest=int(environment.get("LARGEST") or LARGEST),
             burst_s=int(environment.get("BURST_S") or BURST_S),
+            database=environment.get("DATABASE", ""),
         )

@@ -54,6 +54,8 @@ class Cluster:
         """What a stage's process is told; `own` are settings besides (`clock="wall"`)."""
         told = {"kafka": self.bootstrap, "deployment": str(DEPLOYMENT), "data": str(data), "clock": "feeds",
                 "core_partitions": str(PARTITIONS), "event_partitions": str(PARTITIONS), **own}  # fmt: skip
+        databases = {name: getattr(self.settings, name) for name in ("case_db", "register_db")}
+        told |= {name: url for name, url in databases.items() if url}
         return {f"HEADWATER_{name.upper()}": value for name, value in told.items()}
 
     def create(self, topic: str, partitions: int = PARTITIONS) -> str:
@@ -101,11 +103,11 @@ class Cluster:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[Cluster]:
-    """The embedded broker in a folder of its own, while the block runs."""
+def broker(folder: Path, case_db: str | None = None, register_db: str | None = None) -> Iterator[Cluster]:
+    """The embedded broker in a folder of its own, while the block runs; databases are files there unless named."""
     settings = Settings(
         data=folder, deployment=DEPLOYMENT, clock="feeds", core_partitions=PARTITIONS, event_partitions=PARTITIONS,
-        kafka=None,
+        kafka=None, case_db=case_db, register_db=register_db,
     )  # fmt: skip
     started = start_broker(settings)
     try:

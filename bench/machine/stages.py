@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from confluent_kafka import Producer
+from sqlalchemy import Engine, create_engine, text
 
 from bench.machine import processes
 from bench.machine.cluster import PARTITIONS, Cluster, Progress
 from bench.machine.processes import Child, await_that, cpu_s, peak_mb, resident_mb
 from schemas.publishing import publish_heartbeat
-from streams.composition import Platform
+from streams.composition import Platform, case_db_url
 from streams.processes import FAUST_STAGES
 from streams.register import PersonRequest, open_register
 from streams.settings import Settings
@@ -30,13 +30,15 @@ class Stages:
 
     Attributes:
         children: by stage.
-        database: the case database.
+        database: the case database's file, if it is one.
+        case_db: the case database, to be asked.
         intake: how far intake is on the agencies' topics.
     """
 
     cluster: Cluster
     children: Mapping[str, Child]
     database: Path
+    case_db: Engine
     intake: Progress
 
     def await_first(self) -> int:
@@ -78,8 +80,8 @@ class Stages:
 
     def ask(self, query: str) -> int:
         """One number from the database."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:
-            return int(connection.execute(query).fetchone()[0])
+        with self.case_db.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one())
 
 
 @contextmanager
@@ -101,7 +103,9 @@ def stages(cluster: Cluster, clock: str) -> Iterator[Stages]:
         sources = [contract.topic for contract in cluster.platform.deployment.contracts.values()]
         intake = Progress(cluster, "headwater-intake", *sources)
         running.callback(intake.close)
-        yield Stages(cluster, children, data / "cases.db", intake)
+        case_db = create_engine(case_db_url(cluster.settings))
+        running.callback(case_db.dispose)
+        yield Stages(cluster, children, data / "cases.db", case_db, intake)
 
 
 def _is_open(child: Child) -> bool:

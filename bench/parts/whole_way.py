@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from bench.machine.cluster import PARTITIONS, Cluster, broker, producing
+from bench.machine.databases import databases
 from bench.machine.processes import Failed
 from bench.machine.stages import Stages, beat, register, stages
 from bench.session import Session
@@ -17,6 +18,7 @@ from bench.workload.agency import Agencies
 from bench.workload.events import Workload, expected
 
 EVENTS = 300_000
+KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 DAY_MS = 86_400_000
 STALLED_S = 180.0
 
@@ -24,7 +26,10 @@ STALLED_S = 180.0
 def measure(session: Session) -> list[Row]:
     """One row, with the CPU-seconds of every stage beside it."""
     workload = Workload(min(EVENTS, session.options.events), min(EVENTS, session.options.events) // 8)
-    with broker(session.part("whole-way")) as cluster:
+    with (
+        databases(session.options.database) as own,
+        broker(session.part("whole-way"), **own) as cluster,
+    ):
         cluster.ensure_topics()
         register(cluster.settings, workload.names)
         _publish(cluster, workload)
@@ -52,7 +57,7 @@ def _measured(running: Stages, events: int, matches: int) -> Row:
     seconds = time.monotonic() - began
     spent = {name: round(used - cpu[name], 1) for name, used in running.cpu_s().items()}
     return Row(
-        name="whole way: agency topic to offer row (SQLite)",
+        name=f"whole way: agency topic to offer row ({KINDS[running.case_db.dialect.name]})",
         events=events - before,
         events_per_s=(events - before) / seconds,
         cpu_s=sum(used for name, used in spent.items() if name != "broker"),
