@@ -44,7 +44,7 @@ from streams.stages.task import MOST_SENT, Work
 from streams.state import store as stores
 from streams.state.held import Held
 from streams.state.store import Store
-from streams.state.subjects import Subjects
+from streams.state.subjects import MOST_IN_MEMORY, Subjects
 
 log = structlog.get_logger()
 
@@ -99,7 +99,8 @@ class DecidingTask(ABC):
         self._partition = partition
         self._context = context
         self._mark_source = mark_source
-        self._subjects = Subjects(context.store(place.source, partition), empty)
+        most = MOST_IN_MEMORY // context.core_partitions
+        self._subjects = Subjects(context.store(place.source, partition), empty, most)
         self._clock = MarkedClock(context.feeds, is_wall=context.is_wall)
         self._silence = Silence()
         self._marked = 0

@@ -6,7 +6,7 @@ partition as a whole; `n` for how many subjects there are, half-made states incl
 changed since the last `write` is written at once, together with the position it belongs to: a store
 is always as of one position, never of two.
 
-A cache of `MOST_IN_MEMORY` subjects bounds memory; what was changed stays until it is written.
+A cache of so many subjects bounds memory; what was changed stays until it is written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from processors.timeline import Timeline
 from streams.state.held import Held, pack_held, unpack_held
 from streams.state.store import Change, Store
 
-MOST_IN_MEMORY = 40_000
-"""Subjects of a partition kept in memory, some 4 kB each."""
+MOST_IN_MEMORY = 160_000
+"""Subjects kept in memory by a worker that has all partitions; 2 kB each with one event, 6 kB with a dozen."""
 HORIZON_MS = 86_400_000
 """Who is due within the next day (of the stage's clock) is known in memory; later ones rest in the index."""
 
@@ -43,7 +43,7 @@ class Subjects:
         most_in_memory: unchanged subjects kept in memory.
     """
 
-    def __init__(self, store: Store, empty: Callable[[str], Timeline], most_in_memory: int = MOST_IN_MEMORY) -> None:
+    def __init__(self, store: Store, empty: Callable[[str], Timeline], most_in_memory: int) -> None:
         self._store = store
         self._empty = empty
         self._most_in_memory = most_in_memory

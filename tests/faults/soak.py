@@ -26,6 +26,7 @@ import orjson
 
 from streams.agencies.publishing import Publisher
 from streams.broker import start_broker, status
+from streams.clocks import plan_clock, platform_clock
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
 from streams.simulation.feeds import Heartbeat, read_feed
@@ -178,9 +179,10 @@ class Soak:
             self._rig.watch()
             self._watcher.look(self._rig.stages.pids)
             time.sleep(0.05)
-        self._settle()
+        self._settle_for_good()
         report = self._rig.verify()
-        broken = [check["name"] for check in report["checks"] if check["lost"] or check["twice"] or check["wrong"]]
+        found = {check["name"]: [*check["lost"], *check["twice"], *check["wrong"]] for check in report["checks"]}
+        broken = [f"{name}: {len(what)}, as {what[0]}" for name, what in found.items() if what]
         return {
             "seconds": seconds, "rate": rate, "records": self.published, "struck": striker.struck,
             "slopes": self._watcher.slopes(), "holds": report["holds"], "broken": broken,
@@ -214,8 +216,16 @@ class Soak:
         self._publisher.flush()
 
     def _settle(self) -> None:
-        rig = self._rig
-        rig.await_until(lambda: all(rig.lag(stage) == 0 for stage in FAUST_STAGES), "nothing to wait")
+        self._rig.await_until(self._is_quiet, "nothing to wait")
+
+    def _settle_for_good(self) -> None:
+        """Plan tells itself the time seconds after everybody came to it: until then more is to come."""
+        at = (self._rig.platform.bootstrap, self._rig.platform.codec)
+        rest = "plan to be told the last of the time, and nothing to wait"
+        self._rig.await_until(lambda: plan_clock(*at) == platform_clock(*at) and self._is_quiet(), rest)
+
+    def _is_quiet(self) -> bool:
+        return all(self._rig.lag(stage) == 0 for stage in FAUST_STAGES)
 
 
 def main() -> int:
