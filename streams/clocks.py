@@ -54,8 +54,10 @@ def told_the_time(codec: Codec, records: Sequence[Outgoing], now: int | None) ->
         records: for one transaction; those for other topics are left as they are.
         now: the platform's clock, ms; None: nobody knows it yet.
     """
-    partitions = sorted({out.partition for out in records if out.topic == topics.SITUATIONS and now is not None})
-    return [*(plan_mark(codec, partition, now or 0) for partition in partitions), *records]
+    if now is None:
+        return [*records]
+    partitions = sorted({out.partition for out in records if out.topic == topics.SITUATIONS})
+    return [*(plan_mark(codec, partition, now) for partition in partitions), *records]
 
 
 def as_plan_hears_it(codec: Codec, told: Iterable[Outgoing]) -> Iterator[Outgoing]:
@@ -96,6 +98,15 @@ class FollowedClock:
             Unreachable: Kafka refuses to send.
         """
         _hear(self._clock, self._codec, self._follower.since(LOOK_EVERY_S))
+        return self._clock.now
+
+    def newest(self) -> int | None:
+        """The same, as of now: asks Kafka how far the topic goes, and reads up to there.
+
+        Raises:
+            Unreachable: Kafka does not answer, or stopped sending.
+        """
+        _hear(self._clock, self._codec, self._follower.to_ends())
         return self._clock.now
 
     @property

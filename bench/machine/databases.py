@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from bench.machine.processes import Failed
 
@@ -26,17 +27,19 @@ def databases(server: str) -> Iterator[dict[str, str]]:
     if make_url(server).get_backend_name() != "postgresql":
         raise Failed("DATABASE must be the URL of a PostgreSQL database, postgresql+psycopg://user@host/database")
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    own = {name: f"headwater_bench_{name}" for name in ("case_db", "register_db")}
+    own = {name: f"headwater_bench_{name}_{os.getpid()}" for name in ("case_db", "register_db")}
     try:
-        with engine.connect() as connection:
-            for name in own.values():
-                connection.execute(text(f"drop database if exists {name} with (force)"))
-                connection.execute(text(f"create database {name}"))
-            yield {
-                setting: make_url(server).set(database=name).render_as_string(hide_password=False)
-                for setting, name in own.items()
-            }
-            for name in own.values():
-                connection.execute(text(f"drop database {name} with (force)"))
+        _do(engine, (f"create database {name}" for name in own.values()))
+        yield {
+            setting: make_url(server).set(database=name).render_as_string(hide_password=False)
+            for setting, name in own.items()
+        }
     finally:
+        _do(engine, (f"drop database if exists {name} with (force)" for name in own.values()))
         engine.dispose()
+
+
+def _do(engine: Engine, statements: Iterable[str]) -> None:
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))

@@ -12,8 +12,8 @@ class SituationClock:
     """The smallest of what those who tell the time said last.
 
     Attributes:
-        sources: how many tell it: on `clocks.v1` every partition of correlate and of households, on plan's input plan
-            itself alone, or those same partitions on a log from before it did.
+        sources: how many tell it: on `clocks.v1` every partition of correlate and of households, on plan's input one
+            (whoever puts it there speaks for all), or those same partitions on a log from before decision 20.
         newest: source -> its newest mark, ms.
     """
 

@@ -51,7 +51,7 @@ class Follower(Tail):
             yield from messages
 
     def since(self, rest_s: float) -> Iterator[Message]:
-        """All that has come by now; nothing so soon after the last look.
+        """All that has arrived here by now, which may be less than there is; nothing so soon after the last look.
 
         Args:
             rest_s: between two looks, for whoever asks often.

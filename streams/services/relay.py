@@ -11,7 +11,7 @@ opt-out with it, for readers outside that order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import structlog
@@ -39,7 +39,7 @@ def run(platform: Platform, _ending: Ending) -> None:
     """Relays until SIGTERM.
 
     Raises:
-        UserError: the case database cannot be used.
+        UserError: the case database cannot be used, or Kafka does not tell the time.
         KafkaException: Kafka does not answer; nothing is lost, the outbox keeps it.
     """
     meters, health = Meters("relay"), Health()
@@ -51,7 +51,7 @@ def run(platform: Platform, _ending: Ending) -> None:
         closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender,
     ):
         sender.open()
-        relay = Relay(store, sender, clock.now, platform, meters)
+        relay = Relay(store, sender, clock, platform, meters)
         health.be_ready()
         log.info("relay runs")
         while True:
@@ -66,7 +66,7 @@ class Relay:
     Args:
         store: with the outbox.
         sender: of the transactions.
-        clock: the platform's, ms; None while nobody knows it.
+        clock: the platform's.
         platform: whose topics these are.
         meters: of the service.
     """
@@ -75,7 +75,7 @@ class Relay:
         self,
         store: CaseStore,
         sender: TransactionalSender,
-        clock: Callable[[], int | None],
+        clock: FollowedClock,
         platform: Platform,
         meters: Meters,
     ) -> None:
@@ -92,16 +92,17 @@ class Relay:
         Raises:
             CaseStoreUnavailable: the database cannot be used.
             KafkaException: Kafka did not take them; they stay on the outbox.
-            Unreachable: Kafka does not tell the time.
+            Unreachable: Kafka does not tell the time; likewise.
         """
-        now = self._clock()  # asked every time: what was not read would pile up
         waiting = self._store.outbox(BATCH)
         self._meters.outbox_pending.set(self._store.outbox_size() if len(waiting) == BATCH else len(waiting))
         if waiting:
             records = [record for item in waiting for record in self._records(item)]
-            self._sender.send(told_the_time(self._codec, records, now))
+            self._sender.send(told_the_time(self._codec, records, self._clock.newest()))
             self._store.mark_sent([item.action.id for item in waiting])
             self._meters.records.labels("relay", "sent").inc(len(waiting))
+        else:
+            self._clock.now()  # what nobody reads would pile up
         return len(waiting)
 
     def _records(self, item: OutboxItem) -> Iterator[Outgoing]:

@@ -92,7 +92,7 @@ class PlanTask:
         self._again_until = 0
         self._unkept = 0
         self._kept_size = 0
-        self._is_marked = False
+        self._awaited: int | None = None
         self._marked_at = 0.0
         self.restored = 0.0
 
@@ -112,8 +112,7 @@ class PlanTask:
     def process(self, records: Sequence[RawRecord]) -> Work:
         """One chunk of raw records: what became of offers and situations."""
         inputs, unread = decode_all(self._context.codec, records, INPUTS, "plan")
-        if any(isinstance(each, SituationMark) for each in inputs):
-            self._is_marked = False
+        self._await_no_more(inputs)
         self._tally.results.update(map(_kind, inputs))
         self._tally.results["unread"] += len(unread)
         self._tally.set_aside(unread)
@@ -216,8 +215,8 @@ class PlanTask:
 
         Not while one is on its way here: what is due is due until that was read.
         """
-        now = None if self._is_marked else self._now()
-        return [] if now is None or not self._is_to_be_told(now) else [self._marked(now)]
+        now = self._now()  # asked every time: a clock that nobody looks at is taken for one that stands still
+        return [] if now is None or self._awaited is not None or not self._is_to_be_told(now) else [self._marked(now)]
 
     def _now(self) -> int | None:
         """The platform's clock, which may stand behind what was reached: what comes late is due all the same."""
@@ -225,8 +224,14 @@ class PlanTask:
         return max((each for each in known if each is not None), default=None)
 
     def _marked(self, now: int) -> Outgoing:
-        self._is_marked, self._marked_at = True, time.monotonic()
+        self._awaited, self._marked_at = now, time.monotonic()
         return plan_mark(self._context.codec, self._partition, now)
+
+    def _await_no_more(self, inputs: Iterable[Input]) -> None:
+        """Sees whether the mark on its way is among them, or one of others that is as good."""
+        marks = (each for each in inputs if isinstance(each, SituationMark) and each.is_for_all)
+        if self._awaited is not None and any(mark.now >= self._awaited for mark in marks):
+            self._awaited = None
 
     def _is_to_be_told(self, now: int) -> bool:
         reached = self._state.reached

@@ -27,6 +27,7 @@ import orjson
 from streams.agencies.publishing import Publisher
 from streams.broker import start_broker, status
 from streams.clocks import plan_clock, platform_clock
+from streams.errors import Unreachable
 from streams.processes import FAUST_STAGES
 from streams.register import open_register
 from streams.simulation.feeds import Heartbeat, read_feed
@@ -220,9 +221,16 @@ class Soak:
 
     def _settle_for_good(self) -> None:
         """Plan tells itself the time seconds after everybody came to it: until then more is to come."""
-        at = (self._rig.platform.bootstrap, self._rig.platform.codec)
         rest = "plan to be told the last of the time, and nothing to wait"
-        self._rig.await_until(lambda: plan_clock(*at) == platform_clock(*at) and self._is_quiet(), rest)
+        self._rig.await_until(lambda: self._is_quiet() and self._is_time_told() and self._is_quiet(), rest)
+
+    def _is_time_told(self) -> bool:
+        at = (self._rig.platform.bootstrap, self._rig.platform.codec)
+        try:
+            told, now = plan_clock(*at), platform_clock(*at)
+        except Unreachable:  # the broker is just back
+            return False
+        return told is not None and now is not None and told >= now
 
     def _is_quiet(self) -> bool:
         return all(self._rig.lag(stage) == 0 for stage in FAUST_STAGES)

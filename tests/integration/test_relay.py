@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,19 @@ from tests.integration.towns import clean, headwater
 
 SCOPE = Scope("team", ("a1",))
 OFFERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The platform's clock, as far as relay asks it."""
+
+    at: int | None = None
+
+    def now(self) -> int | None:
+        """What was heard."""
+        return self.at
+
+    newest = now
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +122,7 @@ def test_never_again_opts_out_everybody_the_offer_was_about(platform: Platform, 
     assert store.act(SCOPE, anna, wish).result is ActResult.ACCEPTED
     with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
         sender.open()
-        assert Relay(store, sender, lambda: None, platform, Meters("relay")).step() == 1
+        assert Relay(store, sender, Clock(), platform, Meters("relay")).step() == 1
     said = Control(ControlKind.OPT_OUT, "p1", "n1", "a1", 600)
     assert said in told(platform, topics.CONTROLS)
     assert said in told(platform, topics.LIFE_EVENTS)
@@ -121,7 +134,7 @@ def test_plan_is_told_the_time_before_what_was_done(platform: Platform, store: C
     act = take(store, "c1")
     with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
         sender.open()
-        assert Relay(store, sender, lambda: 700, platform, Meters("relay")).step() == 1
+        assert Relay(store, sender, Clock(700), platform, Meters("relay")).step() == 1
     messages = [*read_topic(platform.bootstrap, topics.SITUATIONS)]
     (done,) = (each for each in messages if getattr(platform.codec.decode(each.value()), "id", "") == act)
     before = [each.value() for each in messages if each.partition() == done.partition()][-2]
@@ -138,9 +151,9 @@ def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: Cas
         earlier.open()
         later.open()
         with pytest.raises(KafkaException):
-            Relay(store, earlier, lambda: None, platform, Meters("relay")).step()
+            Relay(store, earlier, Clock(), platform, Meters("relay")).step()
         assert store.outbox_size() == 1
-        assert Relay(store, later, lambda: None, platform, Meters("relay")).step() == 1
+        assert Relay(store, later, Clock(), platform, Meters("relay")).step() == 1
     assert store.outbox_size() == 0
 
 

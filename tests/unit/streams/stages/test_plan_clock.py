@@ -9,7 +9,7 @@ import pytest
 
 from processors.offers.actions import ActionKind, OfferAction, OutcomeCode
 from processors.offers.model import OfferRecord, Situation, SituationKind, SituationMark
-from processors.offers.policy import ContactPolicy
+from processors.offers.policy import DAY_MS, ContactPolicy
 from schemas.codec import Value, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
@@ -35,19 +35,28 @@ class Rig:
         self.offers: list[OfferRecord] = []
         self._read = 0
         patch.setattr(plan, "time", SimpleNamespace(monotonic=lambda: self.seconds))
-        context = PlanContext("", CODEC, ContactPolicy(), lambda *_: MemoryStore(), lambda: self.clock)
-        self.task = PlanTask(0, context)
+        self.asked = 0
+        self.restarts(ContactPolicy())
         self._take(self.task.tick(is_idle=False))  # the limits
+
+    def restarts(self, policy: ContactPolicy) -> None:
+        """A plan without memory, before its log."""
+        self.task = PlanTask(0, PlanContext("", CODEC, policy, lambda *_: MemoryStore(), self._now))
+        self._read = 0
+
+    def _now(self) -> int | None:
+        self.asked += 1
+        return self.clock
 
     def says(self, *values: Value) -> None:
         """Somebody writes on plan's input."""
         self.log += [Outgoing(topics.SITUATIONS, 0, b"k", CODEC.encode(value)) for value in values]
 
-    def reads(self) -> None:
-        """Plan works on what it has not seen, in one piece."""
-        fresh = self.log[self._read :]
+    def reads(self, most: int | None = None) -> None:
+        """Plan works on what it has not seen, or on so much of it, in one piece."""
+        fresh = self.log[self._read :][:most]
         records = [Record(out.topic, 0, self._read + n, 0, out.key, out.value) for n, out in enumerate(fresh)]
-        self._read = len(self.log)
+        self._read += len(fresh)
         self._take(self.task.process(records).outgoing)
 
     def ticks(self) -> None:
@@ -163,10 +172,42 @@ def test_an_act_happens_at_the_time_told_before_it_though_plan_was_down(rig: Rig
 
 
 def test_new_limits_do_not_hold_for_what_was_due_before_them(rig: Rig) -> None:
+    """Plan is started anew with an offer's time cut to a day; what was due by then is open for four weeks."""
+    begun(rig, 90)
+    rig.says(FOUND)
     rig.clock = 150
-    rig.task = PlanTask(0, replace(rig.task._context, policy=ContactPolicy(cap_offers=9)))
+    rig.restarts(ContactPolicy(open_for_days=1))
+    rig.reads()
+    rig.reads()
+    assert [offer.closes_at for offer in rig.offers] == [150 + 28 * DAY_MS]
+
+
+def test_the_clock_is_looked_at_also_while_a_mark_is_on_its_way(rig: Rig) -> None:
+    """For hours perhaps, when plan is far behind; a clock that is not looked at would be taken for one that hangs."""
+    begun(rig, 90)
+    rig.clock = 100
+    rig.seconds += MARK_EVERY_S
     rig.ticks()
-    assert [type(CODEC.decode(out.value)) for out in rig.log[-2:]] == [SituationMark, ContactPolicy]
+    before = rig.asked
+    rig.ticks()
+    rig.says(FOUND)
+    rig.reads()
+    assert rig.asked >= before + 2
+
+
+def test_others_older_marks_are_not_the_one_on_its_way(rig: Rig) -> None:
+    """Behind, plan reads marks that were told long ago: each of them would bring one more of today."""
+    begun(rig, 90)
+    rig.says(FOUND, *(SituationMark(0, 1, now) for now in (100, 110, 120)))
+    rig.clock = 500
+    rig.ticks()
+    rig.seconds += MARK_EVERY_S
+    rig.ticks()
+    rig.reads(4)
+    rig.ticks()
+    assert rig.marks.count(500) == 1
+    rig.reads()
+    assert [offer.at for offer in rig.offers] == [150]
 
 
 def test_time_that_passes_without_anything_due_is_told_now_and_then(rig: Rig) -> None:
