@@ -279,6 +279,10 @@ def process(task: Task, records: Sequence[Record], at: Sequence[int]) -> list[Ou
     return [out for begin, end in pairwise(at) for out in work_off(task, records[begin:end])]
 
 
+def is_offer(out: Outgoing) -> bool:
+    return out.topic == topics.OFFERS
+
+
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_chunking_anywhere_gives_the_same_output(
     new_platform: Callable[[str], Platform], life: list[Record], clock: str
@@ -294,8 +298,9 @@ def test_chunking_anywhere_gives_the_same_output(
     told = decide(platform, life, range(len(life) + 1))
     heard = as_plan_hears_it(platform.codec, told)
     situations = [Record(out.topic, 0, i, 0, out.key, out.value) for i, out in enumerate(heard)]
+    # What plan puts on its own input besides, the time, is input to come: when it looked is all the same.
     offers = [
-        process(new_task(platform, "plan", Position(0, "")), situations, at)
+        [out for out in process(new_task(platform, "plan", Position(0, "")), situations, at) if is_offer(out)]
         for at in ([0, len(situations)], cuts(dice, len(situations)), range(len(situations) + 1))
     ]
     assert len(offers[0]) > 40
@@ -439,7 +444,7 @@ def test_offsets_set_back_to_the_beginning_tell_nothing_again(
     plan.close()
     assert len(offers) > 40
     again = new_task(platform, "plan", Position(0, ""))
-    assert [out for out in work_off(again, records) if out.topic == topics.OFFERS] == []
+    assert not any(map(is_offer, work_off(again, records)))
     again.close()
 
 
