@@ -111,8 +111,10 @@ def _judged(case: Case, rig: Rig, report: dict[str, Any]) -> Result:
         faults = [*faults, *_untrue(rig)]
     struck = rig.strikes()
     ordered = sum(order.times for order in rig.setup.orders)
-    if struck < max(ordered, not case.caught):
-        faults = [*faults, f"struck {struck} times, not {max(ordered, 1)}"]
+    # A stage that a planted bug has broken may not come to its next strike.
+    least = min(ordered, 1) if case.caught else max(ordered, 1)
+    if struck < least:
+        faults = [*faults, f"struck {struck} times, not {least}"]
     offers = next(
         check["counted"] for check in report["checks"] if check["name"].startswith("each version of an offer")
     )
