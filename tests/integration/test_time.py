@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from rocksdict import Cache
 
+from processors.annulment import annulment_of
 from processors.decisions import Decision, DecisionKind
 from processors.events import ChangeKind, Control, ControlKind, LifeEvent, Mark
 from processors.offers.model import OfferState, Reason, Situation, SituationKind, SituationMark
@@ -465,6 +466,29 @@ def test_what_is_erased_from_the_log_leaves_the_state_and_nobody_is_told(new_way
     hear(way, day(4))
     assert [out for out in way.told[before:] if out.topic == topics.DECISIONS] == []
     assert way.correlate.report().held <= 1
+
+
+def test_what_is_told_anew_under_another_key_and_annulled_under_the_old_moves_with_its_offer(
+    new_way: Callable[[str], Way],
+) -> None:
+    """As a merge does it, and a split the other way: state, match and offer follow the lines; nobody has two offers."""
+    way = new_way("feeds")
+    way.say(NOWHERE)
+    hear(way, day(3))
+    hear(way, day(10))
+    assert standing(way) == {"h1": OfferState.OPEN}
+    (match,) = {decision.match for decision in way.decisions}
+    way.say(replace(NOWHERE, person="p2", household="h2", heard=NOWHERE.occurred_at), annulment_of(NOWHERE, day(10)))
+    hear(way, day(12))
+    hear(way, day(20))
+    assert standing(way) == {"h1": OfferState.WITHDRAWN, "h2": OfferState.OPEN}
+    assert {decision.match for decision in way.decisions} == {match}, "a match is known by its events, whoever has them"
+    assert way.correlate.report().held <= 1
+
+
+def standing(way: Way) -> dict[str, OfferState]:
+    """The state of each household's newest offer."""
+    return {offer.household: offer.state for offer in way.offers}
 
 
 def test_a_plan_task_opened_on_the_log_goes_on_as_the_other(
