@@ -130,6 +130,16 @@ def platform_clock(address: str, codec: Codec) -> int | None:
     return clock.now
 
 
+def platform_now(address: str, codec: Codec, wall: int) -> int:
+    """The platform's now, ms: the machine's (`wall`), unless the platform's clock stands before it.
+
+    Raises:
+        Unreachable: Kafka does not answer.
+    """
+    clock = platform_clock(address, codec)
+    return wall if clock is None else min(wall, clock)
+
+
 def plan_clock(address: str, codec: Codec) -> int | None:
     """Up to when plan was told to, ms: on the partition that was told least; None before all have begun.
 

@@ -14,7 +14,7 @@ from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
-from streams.clocks import platform_clock
+from streams.clocks import platform_now
 from streams.kafka.transactions import Outgoing, send_once
 from streams.settings import Settings
 
@@ -29,8 +29,7 @@ def publish_now(settings: Settings, control: Control) -> Control:
         Unreachable: Kafka does not answer.
     """
     address, codec = _opened(settings)
-    clock = platform_clock(address, codec)
-    said = control if clock is None else replace(control, at=min(control.at, clock))
+    said = replace(control, at=platform_now(address, codec, control.at))
     _send(address, codec, [said], settings.core_partitions)
     return said
 

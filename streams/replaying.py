@@ -22,6 +22,7 @@ from schemas.codec import Codec
 from streams import topics
 from streams.composition import Platform, unattended
 from streams.kafka.log import committed_positions, read_partition
+from streams.kafka.records import Record
 from streams.kafka.tail import Source, ends_of, sources_of
 from streams.kafka.transactions import Outgoing
 from streams.stages.restoring import erased
@@ -51,19 +52,6 @@ class Moment:
     positions: dict[Source, int]
     ledgers: dict[Source, int]
     is_exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A record of the log as tasks read it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +129,7 @@ def _decided(platform: Platform, stage: Stage, partition: int, until: int) -> It
         task.close()
 
 
-def _worked_off(task: Task, records: list[_Record]) -> Iterator[Outgoing]:
+def _worked_off(task: Task, records: list[Record]) -> Iterator[Outgoing]:
     """As a worker does it, but for sending: what was decided is written to the state before more is read."""
     while records:
         done = task.process(records)
@@ -151,10 +139,11 @@ def _worked_off(task: Task, records: list[_Record]) -> Iterator[Outgoing]:
         records = records[done.taken :]
 
 
-def _record(message: Message) -> _Record:
-    return _Record(
+def _record(message: Message) -> Record:
+    headers: Any = message.headers() or ()  # typed wider than what a consumer is given
+    return Record(
         str(message.topic()), message.partition() or 0, message.offset() or 0, message.timestamp()[1],
-        message.key(), message.value(), message.headers() or (),
+        message.key(), message.value(), headers,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from confluent_kafka import Producer
 from sqlalchemy import Engine, create_engine, text
@@ -30,14 +29,12 @@ class Stages:
 
     Attributes:
         children: by stage.
-        database: the case database's file, if it is one.
         case_db: the case database, to be asked.
         intake: how far intake is on the agencies' topics.
     """
 
     cluster: Cluster
     children: Mapping[str, Child]
-    database: Path
     case_db: Engine
     intake: Progress
 
@@ -105,7 +102,7 @@ def stages(cluster: Cluster, clock: str) -> Iterator[Stages]:
         running.callback(intake.close)
         case_db = create_engine(case_db_url(cluster.settings))
         running.callback(case_db.dispose)
-        yield Stages(cluster, children, data / "cases.db", case_db, intake)
+        yield Stages(cluster, children, case_db, intake)
 
 
 def _is_open(child: Child) -> bool:

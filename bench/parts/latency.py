@@ -70,7 +70,7 @@ def _measured(running: Stages, agency: Child, events: int) -> Row:
 def _seen(running: Stages, agency: Child) -> Iterator[tuple[float, float]]:
     """When the last event of each new offer was sent, and when the offer was first seen, ms."""
     last, known, quiet_since = 0, set[str](), time.monotonic()
-    with closing(_opened(running.database)) as database:
+    with closing(_opened(running.cluster.settings.data / "cases.db")) as database:
         while agency.process.poll() is None or time.monotonic() - quiet_since < ENDS_WITHIN_S / 4:
             running.check()
             rows = database.execute(NEW_ROWS, (last,)).fetchall()

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastavro import schemaless_reader
@@ -27,6 +26,7 @@ from streams.clocks import as_plan_hears_it
 from streams.composition import Platform, wall_ms
 from streams.demo.play import Demo
 from streams.kafka.committer import Position
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.register import open_register
 from streams.settings import Settings
@@ -41,19 +41,6 @@ EVENTS_A_PERSON = 100
 
 EVENTS_A_BACKTESTED = 2
 CHUNK = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A raw record that never saw a broker."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-    timestamp: int = 0
 
 
 def measure(session: Session) -> list[Row]:
@@ -111,7 +98,7 @@ class Town:
                 key, value, headers = publish_record(contract, registry, line)
             else:
                 key, value, headers = publish_heartbeat(contract, registry, line.ms)
-            yield Record(contract.topic, 0, offset, key, value, headers)
+            yield Record(contract.topic, 0, offset, 0, key, value, headers)
 
     def _decode(self, feeds: dict[str, list[Record]]) -> None:
         for feed, records in feeds.items():
@@ -191,6 +178,6 @@ def _peak_mb() -> float:
 
 def _as_records(sent: list[Outgoing]) -> list[Record]:
     return [
-        Record(out.topic, out.partition, offset, out.key, out.value, [*(out.headers or ())])
+        Record(out.topic, out.partition, offset, 0, out.key, out.value, [*(out.headers or ())])
         for offset, out in enumerate(sent)
     ]

@@ -16,7 +16,7 @@ from processors.offers.model import OfferRecord, OfferState
 from schemas.codec import Codec
 from streams import topics
 from streams.annulling.finding import Progress
-from streams.clocks import plan_clock, platform_clock
+from streams.clocks import plan_clock, platform_now
 from streams.kafka.log import committed_positions
 from streams.kafka.tail import ends_of, read_on, sources_of
 from streams.kafka.transactions import TransactionalSender
@@ -63,9 +63,8 @@ class Annulling:
         self._bootstrap = bootstrap
         self._codec = codec
         self._partitions = core_partitions
-        clock = platform_clock(bootstrap, codec)
-        self._at = now if clock is None else min(now, clock)
-        self._lines = [annulment_of(event, self._at) for event in events]
+        at = platform_now(bootstrap, codec, now)
+        self._lines = [annulment_of(event, at) for event in events]
         told = (topics.DECISIONS, topics.HOUSEHOLD_DECISIONS, topics.OFFERS)
         self._starts = ends_of(bootstrap, sources_of(bootstrap, told))
 

@@ -7,8 +7,7 @@ history has what really arrives: late, repeated, corrected and annulled lines.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from streams import topics
 from streams.backtest.subjects import rows_of
 from streams.composition import Platform
 from streams.errors import Unreachable, WrongUse
+from streams.kafka.records import Record
 from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import read_feed
@@ -33,19 +33,6 @@ _ROWS = 200_000
 _CHUNK = 1_000
 _FAR_AHEAD = 4_102_444_800_000
 """2100: a simulated town may lie in the future, which is no fault of its records."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A record that never saw a broker."""
-
-    topic: str
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-    partition: int = 0
-    timestamp: int = 0
 
 
 def is_town(path: Path) -> bool:
@@ -115,11 +102,11 @@ def _taken_in(feed: Path, platform: Platform, context: IntakeContext) -> Iterato
                 yield value
 
 
-def _records(feed: Path, platform: Platform) -> Iterator[_Record]:
+def _records(feed: Path, platform: Platform) -> Iterator[Record]:
     contract, registry = platform.deployment.contracts[feed.stem], platform.registry
     for offset, line in enumerate(read_feed(feed)):
         if isinstance(line, dict):
             sent = publish_record(contract, registry, line)
         else:
             sent = publish_heartbeat(contract, registry, line.ms)
-        yield _Record(contract.topic, offset, *sent)
+        yield Record(contract.topic, 0, offset, 0, *sent)

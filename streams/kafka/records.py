@@ -1,9 +1,9 @@
-"""A raw record as a stage sees it."""
+"""A raw record as a stage sees it, and as it is made from what Kafka or a tool has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class UnpackedRecord(Protocol):
@@ -33,3 +33,15 @@ class RawRecord(UnpackedRecord, Protocol):
     def topic(self) -> str: ...
     @property
     def partition(self) -> int: ...
+
+
+class Record(NamedTuple):
+    """A `RawRecord` from the broker, or one that never saw it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()

@@ -13,26 +13,14 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.structs import TopicPartition
 
-from streams.kafka.records import UnpackedRecord
+from streams.kafka.records import Record, UnpackedRecord
 
 LeavesAside = Callable[[UnpackedRecord], bool]
-
-
-class FetchedRecord(NamedTuple):
-    """A `RawRecord` as it came from the broker."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
 
 
 class Results(OrderedDict[TopicPartition, Any]):
@@ -62,7 +50,7 @@ class Results(OrderedDict[TopicPartition, Any]):
         taken, self._aside = self._aside, _nothing()
         return taken
 
-    def _unpacked(self, tp: TopicPartition, records: Iterator[Any]) -> Iterator[FetchedRecord]:
+    def _unpacked(self, tp: TopicPartition, records: Iterator[Any]) -> Iterator[Record]:
         """Those handed over; of those left aside the first, for there was traffic, and the last if nothing follows.
 
         Without the last the fetch would pass for empty though the position has moved, and a stage would not hear how
@@ -83,10 +71,8 @@ class Results(OrderedDict[TopicPartition, Any]):
             yield _fetched(tp, held_back)
 
 
-def _fetched(tp: TopicPartition, record: Any) -> FetchedRecord:  # noqa: ANN401 - aiokafka's own
-    return FetchedRecord(
-        tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers
-    )
+def _fetched(tp: TopicPartition, record: Any) -> Record:  # noqa: ANN401 - aiokafka's own
+    return Record(tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
 
 
 def _nothing() -> defaultdict[TopicPartition, array[int]]:

@@ -6,11 +6,11 @@ import os
 import signal
 import time
 
-from streams.broker import start_broker, status
+from streams.broker import status
 from tests.faults.cases import Case
 from tests.faults.rig import Rig, Setup
 from tests.faults.stage import Order
-from tests.faults.striking import hold, opened, state_of
+from tests.faults.striking import hold, opened, restart_broker, state_of
 
 BEYOND_SESSION_S = 12.0
 """The session time-out is 10 s."""
@@ -20,7 +20,7 @@ def _kill_broker(rig: Rig, times: int) -> None:
     for wave in range(times):
         rig.publish(wave, times)
         rig.await_until(lambda: rig.lag("correlate") > 0, "correlate to have work")
-        _restart_broker(rig)
+        restart_broker(rig)
 
 
 def _kill_broker_early(rig: Rig) -> None:
@@ -29,16 +29,7 @@ def _kill_broker_early(rig: Rig) -> None:
     for _ in range(4):
         killed_at = time.monotonic() + rig.dice.uniform(0.3, 4)
         rig.await_until(lambda at=killed_at: time.monotonic() > at, "the moment")
-        _restart_broker(rig)
-
-
-def _restart_broker(rig: Rig) -> None:
-    pid = status(rig.settings).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    rig.struck += 1
-    rig.await_until(lambda: not status(rig.settings).running, "the broker to be gone")
-    start_broker(rig.settings)
+        restart_broker(rig)
 
 
 def _freeze_broker(rig: Rig) -> None:

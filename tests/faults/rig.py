@@ -211,7 +211,11 @@ class Rig:
     def settle(self, patience_s: float = PATIENCE_S) -> None:
         """Waits until nothing waits and plan's clock has reached the end of the history."""
         # In the order of the way: the next stage is asked after the one before it has nothing left to send.
-        self.await_until(lambda: self._has_ended() and not any(map(self.lag, FAUST_STAGES)), "to settle", patience_s)
+        self.await_until(lambda: self._has_ended() and self.is_quiet(), "to settle", patience_s)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing waits for any stage, asked in the order of the way."""
+        return not any(map(self.lag, FAUST_STAGES))
 
     def lag(self, stage: str) -> int:
         """How many offsets wait for a stage."""

@@ -25,7 +25,6 @@ from pathlib import Path
 import orjson
 
 from streams.agencies.publishing import Publisher
-from streams.broker import start_broker, status
 from streams.clocks import plan_clock, platform_clock
 from streams.errors import Unreachable
 from streams.processes import FAUST_STAGES
@@ -33,7 +32,7 @@ from streams.register import open_register
 from streams.simulation.feeds import Heartbeat, read_feed
 from streams.simulation.town import Town, build
 from tests.faults.rig import Line, Rig, Setup, sent
-from tests.faults.striking import hold
+from tests.faults.striking import hold, restart_broker
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SAMPLE_S = 1.0
@@ -131,11 +130,7 @@ class Striker:
 
     def _strike(self, fault: str, pid: int) -> None:
         if fault == "broker":
-            broker = status(self._rig.settings).pid
-            if broker is not None:
-                os.kill(broker, signal.SIGKILL)
-                self._rig.await_until(lambda: not status(self._rig.settings).running, "the broker to be gone")
-            start_broker(self._rig.settings)
+            restart_broker(self._rig)
         elif fault == "freeze":
             hold(self._rig, pid, 3.0)
         else:
@@ -217,12 +212,12 @@ class Soak:
         self._publisher.flush()
 
     def _settle(self) -> None:
-        self._rig.await_until(self._is_quiet, "nothing to wait")
+        self._rig.await_until(self._rig.is_quiet, "nothing to wait")
 
     def _settle_for_good(self) -> None:
         """Plan tells itself the time seconds after everybody came to it: until then more is to come."""
         rest = "plan to be told the last of the time, and nothing to wait"
-        self._rig.await_until(lambda: self._is_quiet() and self._is_time_told() and self._is_quiet(), rest)
+        self._rig.await_until(lambda: self._rig.is_quiet() and self._is_time_told() and self._rig.is_quiet(), rest)
 
     def _is_time_told(self) -> bool:
         at = (self._rig.platform.bootstrap, self._rig.platform.codec)
@@ -231,9 +226,6 @@ class Soak:
         except Unreachable:  # the broker is just back
             return False
         return told is not None and now is not None and told >= now
-
-    def _is_quiet(self) -> bool:
-        return all(self._rig.lag(stage) == 0 for stage in FAUST_STAGES)
 
 
 def main() -> int:

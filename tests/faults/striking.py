@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from streams.broker import start_broker, status
 from streams.stages.supervisor import Supervisor
 from tests.faults.rig import Rig
 
@@ -37,6 +38,16 @@ def hold(rig: Rig, pid: int, seconds: float) -> None:
     over = time.monotonic() + seconds
     rig.await_until(lambda: time.monotonic() > over, "the pause to be over")
     os.kill(pid, signal.SIGCONT)
+
+
+def restart_broker(rig: Rig) -> None:
+    """Kills the broker and brings it back."""
+    pid = status(rig.settings).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    rig.struck += 1
+    rig.await_until(lambda: not status(rig.settings).running, "the broker to be gone")
+    start_broker(rig.settings)
 
 
 def opened(rig: Rig, worker: str, stage: str) -> int:

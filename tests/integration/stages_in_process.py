@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from streams import composition, topics
 from streams.composition import Platform
 from streams.kafka.clients import client_config
 from streams.kafka.committer import Position
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.register import open_register
 from streams.settings import Settings
@@ -37,19 +38,6 @@ from streams.stages import deciding, intake, plan
 from streams.stages.task import Task, work_off
 
 INTERNAL = ("LIFE_EVENTS", "DECISIONS", "HOUSEHOLD_EVENTS", "HOUSEHOLD_DECISIONS", "CLOCKS", "SITUATIONS", "OFFERS")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What tasks read of aiokafka's `ConsumerRecord`."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 def new_task(platform: Platform, stage: str, position: Position | None = None) -> Task:

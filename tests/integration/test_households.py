@@ -29,10 +29,11 @@ from streams import composition, topics
 from streams.clocks import as_plan_hears_it
 from streams.composition import Platform
 from streams.kafka.committer import Position
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages.task import work_off
-from tests.integration.stages_in_process import Record, Way, decide, make_life, name_topics, new_task, write
+from tests.integration.stages_in_process import Way, decide, make_life, name_topics, new_task, write
 from tests.integration.towns import copy_deployment
 
 BEGIN = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)

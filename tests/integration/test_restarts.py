@@ -21,6 +21,7 @@ from streams.composition import Platform
 from streams.kafka.chunks import Chunk
 from streams.kafka.committer import Position, Progress
 from streams.kafka.log import read_partition
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages import correlate, deciding, restoring
@@ -28,7 +29,7 @@ from streams.stages.deciding import DECIDED
 from streams.stages.partition import PartitionWork
 from streams.stages.task import Task, work_off
 from streams.state.store import MemoryStore, Unreadable
-from tests.integration.stages_in_process import Record, decide, make_life, name_topics, new_task, write
+from tests.integration.stages_in_process import decide, make_life, name_topics, new_task, write
 from tests.integration.test_time import STOPPED, cuts, day, news
 
 

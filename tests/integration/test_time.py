@@ -28,6 +28,7 @@ from streams.clocks import as_plan_hears_it
 from streams.composition import Platform
 from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.settings import Settings
 from streams.stages import deciding
@@ -35,16 +36,7 @@ from streams.stages.deciding import DECIDED
 from streams.stages.task import Task, work_off
 from streams.stages.traffic import is_traffic
 from streams.state.store import RocksStore
-from tests.integration.stages_in_process import (
-    Record,
-    Way,
-    decide,
-    make_life,
-    make_topics,
-    name_topics,
-    new_task,
-    write,
-)
+from tests.integration.stages_in_process import Way, decide, make_life, make_topics, name_topics, new_task, write
 
 BEGIN = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp() * 1000)
 DAY = 86_400_000

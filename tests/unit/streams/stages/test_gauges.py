@@ -12,12 +12,12 @@ from schemas.outcomes import RejectionReason
 from sinks.case_db import Counts
 from sinks.metrics import Meters
 from streams.composition import DEMO
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.processes import FAUST_STAGES
 from streams.stages.dead_letters import dead_letter
 from streams.stages.gauges import StageGauges, meters_of
 from streams.stages.tally import Report, Tally
-from tests.integration.stages_in_process import Record
 
 NOW_S = 1_700_000_000.0
 

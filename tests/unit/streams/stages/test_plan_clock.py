@@ -13,11 +13,11 @@ from processors.offers.policy import DAY_MS, ContactPolicy
 from schemas.codec import Value, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
+from streams.kafka.records import Record
 from streams.kafka.transactions import Outgoing
 from streams.stages import plan
 from streams.stages.plan import MARK_EVERY_S, PlanContext, PlanTask
 from streams.state.store import MemoryStore
-from tests.integration.stages_in_process import Record
 
 CODEC = internal_codec(FolderRegistry())
 FOUND = Situation(
@@ -87,6 +87,13 @@ def begun(rig: Rig, at: int) -> None:
     assert rig.marks == [at]
 
 
+def found(rig: Rig, at: int) -> None:
+    """Plan has read of a situation at that time."""
+    begun(rig, at)
+    rig.says(FOUND)
+    rig.reads()
+
+
 def test_without_a_clock_nothing_is_told(rig: Rig) -> None:
     rig.says(FOUND)
     rig.reads()
@@ -95,9 +102,7 @@ def test_without_a_clock_nothing_is_told(rig: Rig) -> None:
 
 
 def test_what_becomes_due_is_told_at_once_and_happens_where_that_stands(rig: Rig) -> None:
-    begun(rig, 90)
-    rig.says(FOUND)
-    rig.reads()
+    found(rig, 90)
     rig.clock = 149
     rig.ticks()
     assert rig.marks == [90], "nothing is due yet"
@@ -110,9 +115,7 @@ def test_what_becomes_due_is_told_at_once_and_happens_where_that_stands(rig: Rig
 
 
 def test_while_a_mark_is_on_its_way_no_other_is_told(rig: Rig) -> None:
-    begun(rig, 90)
-    rig.says(FOUND)
-    rig.reads()
+    found(rig, 90)
     for rig.clock in (150, 151, 152):
         rig.ticks()
         rig.seconds += MARK_EVERY_S
@@ -120,9 +123,7 @@ def test_while_a_mark_is_on_its_way_no_other_is_told(rig: Rig) -> None:
 
 
 def test_what_comes_late_happens_though_the_clock_stands(rig: Rig) -> None:
-    begun(rig, 500)
-    rig.says(FOUND)
-    rig.reads()
+    found(rig, 500)
     rig.reads()
     assert rig.marks == [500, 500]
     assert [offer.at for offer in rig.offers] == [500]
@@ -131,9 +132,7 @@ def test_what_comes_late_happens_though_the_clock_stands(rig: Rig) -> None:
 
 
 def test_while_the_mark_for_what_comes_late_is_on_its_way_no_other_is_told(rig: Rig) -> None:
-    begun(rig, 500)
-    rig.says(FOUND)
-    rig.reads()
+    found(rig, 500)
     for _ in range(3):
         rig.ticks()
     assert rig.marks == [500, 500]
@@ -152,9 +151,7 @@ def test_what_comes_late_happens_though_the_followed_clock_is_behind_the_log(rig
 
 def test_an_act_happens_at_the_time_told_before_it_though_plan_was_down(rig: Rig) -> None:
     """The household's rest begins when the worker ended the contact, not when plan was last at work."""
-    begun(rig, 90)
-    rig.says(FOUND)
-    rig.reads()
+    found(rig, 90)
     rig.clock = 150
     rig.ticks()
     rig.reads()
