@@ -22,8 +22,13 @@ def annulment_of(event: LifeEvent, at: int) -> LifeEvent:
         event: a `created` line.
         at: now on the platform's clock, ms.
     """
+    return annulled_by(derived_id("annulled", event.id), event, at)
+
+
+def annulled_by(line_id: str, event: LifeEvent, at: int) -> LifeEvent:
+    """The line of that id that annuls a `created` one; `at` as in `annulment_of`."""
     return LifeEvent(
-        id=derived_id("annulled", event.id),
+        id=line_id,
         type=event.type,
         person=event.person,
         household=event.household,

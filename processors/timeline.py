@@ -180,11 +180,15 @@ def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
         line: any change kind; a late one too: each rule leaves out what is too late for it.
 
     Returns:
-        The timeline with it, and what became of the line; the same timeline if it was ignored.
+        The timeline with it, and what became of the line; the same timeline if it was ignored. A copy told of
+        another person takes the place of the line (on a household's timeline: its member was merged or split).
     """
     line_id = line.id
-    for known in timeline.lines:
+    for place, known in enumerate(timeline.lines):
         if known.id == line_id:
+            if known.person != line.person and _is_same(known, line):
+                lines = (*timeline.lines[:place], line, *timeline.lines[place + 1 :])
+                return _with_lines(timeline, lines), Applied.APPLIED
             return timeline, Applied.DUPLICATE if _is_same(known, line) else Applied.CONFLICTING
     if line_id in timeline.forgotten:
         return timeline, Applied.DUPLICATE
@@ -259,6 +263,10 @@ def trim(timeline: Timeline, before: int) -> Timeline:
     gone = {line.id for lines in _facts(timeline.lines).values() if _is_over(lines, before) for line in lines}
     kept = tuple(line for line in timeline.lines if line.id not in gone)
     return timeline_of(kept, before, timeline.forgotten | gone, timeline.resume, timeline.household)
+
+
+def _with_lines(timeline: Timeline, lines: Sequence[LifeEvent]) -> Timeline:
+    return timeline_of(lines, timeline.since, timeline.forgotten, timeline.resume, timeline.household)
 
 
 def erase(timeline: Timeline, line_id: str) -> Timeline:
@@ -337,13 +345,17 @@ def is_late(by_id: Mapping[str, LifeEvent], line: LifeEvent, lateness: Lateness)
 
 
 def _standing(root: str, fact: list[LifeEvent]) -> LiveEvent | None:
-    """What the lines of one fact say together; None if it never was, or is not known yet."""
-    if not any(line.id == root and line.change is ChangeKind.CREATED for line in fact):
+    """What the lines of one fact say together; None if it never was, or is not known yet.
+
+    An annulment speaks of the person it names: on a household's timeline the fact may be another member's by now.
+    """
+    created = next((line for line in fact if line.id == root and line.change is ChangeKind.CREATED), None)
+    if created is None:
         return None
-    if any(line.change is ChangeKind.ANNULLED for line in fact):
+    if any(line.change is ChangeKind.ANNULLED and line.person == created.person for line in fact):
         return None
     corrections = [line for line in fact if line.change is ChangeKind.CORRECTED]
-    content = max(corrections, key=_latest) if corrections else next(line for line in fact if line.id == root)
+    content = max(corrections, key=_latest) if corrections else created
     if not content.household:  # a line that names none leaves the fact where it was
         named = max((line for line in fact if line.household), key=_latest, default=content)
         content = replace(content, household=named.household, area=content.area or named.area)

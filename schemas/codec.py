@@ -21,6 +21,7 @@ from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause
+from processors.transfers import Transfer
 from schemas.attributes import decode_attributes, encode_attributes
 from schemas.avro import UNREADABLE, AvroSchema
 from schemas.heartbeats import internal_schema, internal_subject
@@ -36,6 +37,7 @@ Value = (
     | HouseholdEvent
     | Mark
     | Control
+    | Transfer
     | Pause
     | Decision
     | Situation
@@ -54,6 +56,7 @@ _TYPES: tuple[type[Any], ...] = (
     HouseholdEvent,
     Mark,
     Control,
+    Transfer,
     Pause,
     Decision,
     Situation,

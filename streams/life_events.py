@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from processors.events import LifeEvent
+from processors.transfers import Step, Transfer
 from schemas.codec import Codec
 from streams import topics
 from streams.kafka.transactions import Headers, Outgoing
 
 TYPE_HEADER = "ce_type"
 """On a new life event its type; lines about earlier ones have none, for they concern whatever those are."""
+
+TOLD_ANEW: Headers = (("headwater.told-anew", b"1"),)
+"""On a copy of a line under the key of the person it belongs to."""
 
 
 def life_event_record(codec: Codec, event: LifeEvent, partitions: int, headers: Headers = ()) -> Outgoing:
@@ -32,6 +36,18 @@ def life_event_record(codec: Codec, event: LifeEvent, partitions: int, headers: 
         codec.encode(event),
         (*of_type, *headers) or None,
     )
+
+
+def transfer_record(codec: Codec, transfer: Transfer, partitions: int) -> Outgoing:
+    """A transfer as it is sent: to whoever has the new key when it is told, else to whoever has the old one."""
+    at = transfer.into if transfer.step is Step.TOLD else transfer.person
+    key = f"{at}|transfer|{transfer.person}|{transfer.into}|{transfer.step}"
+    return Outgoing(topics.LIFE_EVENTS, topics.partition_of(at, partitions), key.encode(), codec.encode(transfer))
+
+
+def is_told_anew(headers: Headers | None) -> bool:
+    """Whether a record's headers say that it is a copy, told of another person than intake told it of."""
+    return any(name == TOLD_ANEW[0][0] for name, _ in headers or ())
 
 
 def is_skipped(headers: Headers | None, skipped: Collection[bytes]) -> bool:

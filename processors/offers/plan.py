@@ -151,11 +151,12 @@ class _Plan:
             self._state.schedule((control.at, Due.CONTROL, control.person, control.kind, 0, control.household))
 
     def match(self, situation: Situation) -> None:
-        """A match already standing for that household is a repetition; any other comes to stand."""
+        """A match already standing for that household is a repetition, or another person's; others come to stand."""
         area = self._state.area(situation.area)
         generations = area.standings.setdefault(situation.match, [])
-        if any(each.withdrawn_at is None and each.household == situation.household for each in generations):
-            self._state.ignored["repeated"] += 1
+        known = [each for each in generations if each.withdrawn_at is None and each.household == situation.household]
+        if known:
+            self._tell_anew(area, known[0], situation)
             return
         replaced = area.standings.get(situation.replaces or "", [])
         followed = generations[-1:] + replaced[-1:]
@@ -165,11 +166,30 @@ class _Plan:
         generations.append(standing)
         self._state.schedule(ripening(standing, area.name))
 
+    def _tell_anew(self, area: AreaState, standing: Standing, situation: Situation) -> None:
+        """The same match, of another person of the household: two keys of one person were merged, or one split."""
+        if not standing.person or situation.is_of_household or standing.person == situation.person:
+            self._state.ignored["repeated"] += 1
+            return
+        standing.person = situation.person
+        if standing.status is Status.JOINED:
+            part(area, standing)
+            standing.situation = situation
+            enter(area, standing)
+            offer = offer_of(area, standing)
+            at = offer.opened_at if self._state.reached is None else self._state.reached
+            if is_opted_out(area, situation):
+                self._leave(area, standing, Reason.OPTED_OUT, at)
+            else:
+                self._record(area, standing.household, offer, Change(offer.state, at, standing.match))
+        elif standing.situation is not None:
+            standing.situation = situation
+
     def withdraw(self, situation: Situation) -> None:
         """Takes back the standing of that match (of that household, if it stands for several)."""
         area = self._state.area(situation.area)
         generations = area.standings.get(situation.match, [])
-        standing = withdrawable(generations, situation.household)
+        standing = withdrawable(generations, situation)
         if standing is None:
             self._state.ignored["repeated" if generations else "unknown"] += 1
             return

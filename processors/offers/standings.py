@@ -19,16 +19,18 @@ def standing_of(situation: Situation, followed: Sequence[Standing], generation: 
         match=situation.match,
         generation=generation,
         household=situation.household,
+        person="" if situation.is_of_household else situation.person,
         known_at=max([situation.known_at, *withdrawn]),
         due=max([situation.ripe_at, *withdrawn]),
         situation=situation,
     )
 
 
-def withdrawable(generations: Sequence[Standing], household: str) -> Standing | None:
-    """The one not withdrawn yet, that household's first."""
-    standing = [each for each in generations if each.withdrawn_at is None]
-    return next((each for each in standing if each.household == household), standing[0] if standing else None)
+def withdrawable(generations: Sequence[Standing], withdrawn: Situation) -> Standing | None:
+    """The one not withdrawn yet, that household's first; none that was told of another person since."""
+    standing = [each for each in generations if each.withdrawn_at is None and each.person in {"", withdrawn.person}]
+    own = (each for each in standing if each.household == withdrawn.household)
+    return next(own, standing[0] if standing else None)
 
 
 def _followers(area: AreaState, standing: Standing) -> list[Standing]:

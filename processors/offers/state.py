@@ -54,6 +54,7 @@ class Standing:
     """One coming of one match: the same match, matched again after it was withdrawn, is another.
 
     Attributes:
+        person: whose match it is; `''` for a household's.
         known_at: the situation's, but not before the withdrawal it follows, ms.
         due: end of the hold, likewise, ms.
         withdrawn_at: `known_at` of its withdrawal, as soon as that has arrived.
@@ -64,6 +65,7 @@ class Standing:
     match: str
     generation: int
     household: str
+    person: str
     known_at: int
     due: int
     situation: Situation | None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from processors.events import LifeEvent
 from processors.timeline import Timeline, lines_of_fact
+from processors.transfers import is_by_transfer
 
 
 def shared(timeline: Timeline, line: LifeEvent) -> Iterator[tuple[str, LifeEvent]]:
@@ -22,10 +23,12 @@ def shared(timeline: Timeline, line: LifeEvent) -> Iterator[tuple[str, LifeEvent
 
     Yields:
         Household and line, those the fact leaves first; lines a household heard before are yielded
-        again where a fact has several, and are duplicates to it.
+        again where a fact has several, and are duplicates to it. Of a fact that was transferred to another
+        person only that: its lines are that person's to tell.
     """
     fact = lines_of_fact(timeline, line.id)
+    told = [each for each in fact if is_by_transfer(each)] or fact
     stays = {live.line.household for live in timeline.live if any(live.root == each.id for each in fact)}
     for household in sorted({each.household for each in fact} - {""}, key=lambda each: (each in stays, each)):
-        for each in fact:
+        for each in told:
             yield household, each

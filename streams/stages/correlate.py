@@ -8,11 +8,12 @@ decides is in `streams.stages.deciding`. What rules per household may look at is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from processors.events import Control, LifeEvent
 from processors.rules.deciding.heard import Heard
 from processors.timeline import EMPTY, Timeline
+from processors.transfers import Late, Step, Transfer, is_left_behind
 from streams import topics
 from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
@@ -22,6 +23,7 @@ from streams.stages.forwarding import HouseholdWriter
 from streams.stages.restoring import Place
 from streams.stages.task import Work
 from streams.stages.traffic import AMONG_TRAFFIC, is_traffic
+from streams.stages.transferring import TransferWriter
 
 PAST_RECORDS = 20_000
 """How much of the past is passed on in one transaction, when rules per household look at new types."""
@@ -34,6 +36,7 @@ class CorrelateTask(DecidingTask):
         place = Place("correlate", topics.LIFE_EVENTS, topics.DECISIONS)
         super().__init__(place, partition, context, partition, lambda _person: EMPTY)
         self._households = households
+        self._transfers = TransferWriter(context.codec, context.core_partitions)
         self._scope = households.scope
         self._past: Iterator[Outgoing] | None = None
         self._passed_on = Heard()
@@ -43,9 +46,12 @@ class CorrelateTask(DecidingTask):
         """Restores the state; the past of types that rules per household did not look at is then passed on."""
         super().open(position)
         scope = position.note.removeprefix(DECIDED)
+        left_behind = list(self._left_behind())
         if self._subjects.count and scope != self._scope:
             self._scope = scope
-            self._past = self._households.past(self._subjects.timelines())
+            self._past = chain(left_behind, self._households.past(self._subjects.timelines()))
+        elif left_behind:
+            self._past = iter(left_behind)
 
     def process(self, records: Sequence[RawRecord]) -> Work:
         """A chunk of raw records, or as much of it as one transaction takes, and some of what is left of the past.
@@ -78,10 +84,35 @@ class CorrelateTask(DecidingTask):
     def _heard_of(self, timeline: Timeline, line: LifeEvent) -> Iterable[Outgoing]:
         return self._households.heard(timeline, line)
 
+    def _forwarded(self, late: Late) -> Iterable[Outgoing]:
+        return self._transfers.forwarded(late)
+
     def _otherwise(self, record: RawRecord, value: object) -> list[Outgoing]:
+        if isinstance(value, Transfer):
+            return self._counted("transfer", [*self._transferred(value)])
         if isinstance(value, Control):
             return self._counted("control", self._context.situations.control(value))
         return super()._otherwise(record, value)
+
+    def _transferred(self, transfer: Transfer) -> Iterable[Outgoing]:
+        if transfer.step is Step.TOLD:
+            return self._transfers.told(transfer)
+        held = self._subjects.of(transfer.person)
+        if transfer.step is Step.TAKEN:
+            return self._transfers.taken(held.timeline, transfer)
+        held.order(transfer)
+        self._subjects.change(transfer.person)
+        return self._transfers.ordered(held.timeline, held.orders, transfer)
+
+    def _left_behind(self) -> Iterator[Outgoing]:
+        """What was of no interest when it should have gone to another person, and now is: it goes after them."""
+        for name in sorted(self._restorer.ordered):
+            held = self._subjects.of(name)
+            for order in held.orders:
+                if is_left_behind(held.timeline, held.orders, order):
+                    yield from self._transfers.ordered(held.timeline, held.orders, order)
+        for late in self._restorer.forwarded:
+            yield from self._transfers.forwarded(late)
 
     def _from_the_past(self) -> list[Outgoing]:
         if self._past is None:

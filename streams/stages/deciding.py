@@ -26,6 +26,7 @@ from processors.rules.deciding.decide import decide
 from processors.rules.deciding.late import judge_late
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply, erase
+from processors.transfers import Late
 from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
@@ -117,6 +118,11 @@ class DecidingTask(ABC):
     @abstractmethod
     def _addressed(self, value: object) -> tuple[str, LifeEvent] | None:
         """On whose timeline a value belongs, and the line; None: it is no line."""
+
+    def _forwarded(self, late: Late) -> Iterable[Outgoing]:
+        """What belongs to another subject by now."""
+        del late
+        return ()
 
     def _heard_of(self, timeline: Timeline, line: LifeEvent) -> Iterable[Outgoing]:
         """What others must hear of a line that was put on a timeline."""
@@ -217,6 +223,10 @@ class DecidingTask(ABC):
 
     def _event(self, name: str, line: LifeEvent) -> list[Outgoing]:
         held = self._subjects.of(name)
+        elsewhere = held.late(line) if held.orders else None
+        if elsewhere is not None:
+            self._subjects.change(name)
+            return self._counted("forwarded", [*self._forwarded(elsewhere)])
         late = judge_late(self._context.rules, held.timeline, line)
         timeline, applied = apply(held.timeline, line)
         passed_on = [*self._heard_of(timeline, line)]

@@ -42,7 +42,7 @@ TICK_S = 0.015
 """How often, with traffic, plan looks whether it is time for something: without sending anything that costs little."""
 MARK_EVERY_S = 5.0
 """How often the time is put on the log when nothing is due by it: who asks how far plan is learns it from there."""
-FORMAT = 3
+FORMAT = 4
 """Raised when a snapshot's shape changes: the log is then folded from its beginning."""
 KEEP_AFTER, KEEP_SHARE = 5_000, 4
 """A snapshot is kept after so many inputs, and so many times as many as it has parts."""

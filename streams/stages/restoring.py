@@ -23,6 +23,7 @@ from processors.decisions import Decision
 from processors.events import LifeEvent, Mark
 from processors.rules.ledger import fold, forget
 from processors.timeline import apply, erase
+from processors.transfers import Late, Step, Transfer
 from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.committer import Position
 from streams.kafka.log import read_partition
@@ -74,6 +75,8 @@ class Restorer:
         ledger_position: next offset of the ledger that is not in the state yet.
         again_until: up to where the input was folded beyond the position, to be worked on once more.
         share: how much is done, 0 to 1.
+        ordered: persons of whom facts were ordered to belong to others.
+        forwarded: what came after such an order.
     """
 
     bootstrap: str
@@ -88,6 +91,8 @@ class Restorer:
     ledger_position: int = 0
     again_until: int = 0
     share: float = 0.0
+    ordered: set[str] = field(default_factory=set)
+    forwarded: list[Late] = field(default_factory=list)
     _everybody: bool = False
     _touched: set[str] = field(default_factory=set)
     _told: float = 0.0
@@ -157,10 +162,20 @@ class Restorer:
         elif value == Unreadable(Unread.TOMBSTONE):
             self._erase(message.key())
         elif (addressed := self.addressed(value)) is not None:
-            name, line = addressed
-            held = self.subjects.of(name)
+            self._apply(*addressed)
+        elif isinstance(value, Transfer) and value.step is Step.ORDERED:
+            self.subjects.of(value.person).order(value)
+            self.ordered.add(value.person)
+            self._touch(value.person)
+
+    def _apply(self, name: str, line: LifeEvent) -> None:
+        held = self.subjects.of(name)
+        late = held.late(line) if held.orders else None
+        if late is not None:
+            self.forwarded.append(late)
+        else:
             held.timeline, _ = apply(held.timeline, line)
-            self._touch(name)
+        self._touch(name)
 
     def _erase(self, key: bytes | None) -> None:
         named = erased(key)

@@ -29,7 +29,7 @@ from streams.composition import Platform
 from streams.kafka.clients import client_config
 from streams.kafka.committer import Position
 from streams.kafka.records import Record
-from streams.kafka.transactions import Outgoing
+from streams.kafka.transactions import Headers, Outgoing
 from streams.register import open_register
 from streams.settings import Settings
 from streams.simulation.feeds import Heartbeat, read_feed
@@ -62,7 +62,7 @@ class Way:
         self.clock = SituationClock()
         self.plan = new_task(platform, "plan", Position(0, ""))
         self.plan._context = replace(self.plan._context, clock=lambda: self.clock.now)  # type: ignore[attr-defined]
-        self.life = 0
+        self.log: list[Record] = []
         self.told: list[Outgoing] = []
         self.heard_at_home: list[Record] = []
         self.situations: list[Record] = []
@@ -70,11 +70,20 @@ class Way:
 
     def say(self, *values: Value, appended: int = 0) -> None:
         """One chunk of lines on `life-events.v1`, appended to the log at that time."""
-        records = []
-        for value in values:
-            records.append(Record("life-events.v1", 0, self.life, appended, None, self.codec.encode(value)))
-            self.life += 1
-        self._pass_on([*work_off(self.correlate, records)], appended)
+        self._say([(None, self.codec.encode(value), ()) for value in values], appended)
+
+    def _say(self, lines: Iterable[tuple[bytes | None, bytes | None, Headers]], appended: int) -> None:
+        """What correlate puts on its own input is its next chunk."""
+        records = [
+            Record("life-events.v1", 0, len(self.log) + n, appended, key, value, headers)
+            for n, (key, value, headers) in enumerate(lines)
+        ]
+        self.log += records
+        outgoing = [*work_off(self.correlate, records)]
+        self._pass_on(outgoing, appended)
+        own = [(out.key, out.value, out.headers or ()) for out in outgoing if out.topic == topics.LIFE_EVENTS]
+        if own:
+            self._say(own, appended)
 
     def tick(self, is_idle: bool = True) -> None:
         """A second passes."""

@@ -21,6 +21,7 @@ from processors.rules.matching.plan import Plan
 from processors.rules.matching.run import Wait
 from processors.rules.model import OnCorrection, Report, ReportKind, Subject
 from processors.timeline import LiveEvent, Position, Timeline, root_of
+from processors.transfers import is_by_transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Family:
             return
         live = {event.root: event for event in self.timeline.live}
         changed = [event for event in decision.events if event.root not in live or live[event.root].line.id != event.id]
-        if not changed:
+        if not changed or self._has_left(decision):
             return
         news = live[changed[0].root].line.id if changed[0].root in live else self._annulment(changed[0].root)
         if plan.rule.on_correction is OnCorrection.TELL_OFFICER:
@@ -146,7 +147,13 @@ class Family:
         is_officers = decision.match in self.ledger.with_officer or any(
             review.match == decision.match for review in self._reviews
         )
-        return not known or is_officers or decision.opened_at < self.timeline.since
+        is_over = not known or is_officers or decision.opened_at < self.timeline.since
+        return is_over and not self._has_left(decision)
+
+    def _has_left(self, decision: Decision) -> bool:
+        """Whether an event it rests on turned out to be somebody else's: then nothing keeps the match here."""
+        roots = {event.root for event in decision.events} - {live.root for live in self.timeline.standing}
+        return any(line.replaces in roots and is_by_transfer(line) for line in self.timeline.lines)
 
     def claims(self, plan: Plan, found: Found) -> Iterator[Claim]:
         """What `overlap` leaves of a version's own matches, in order of completion."""
@@ -189,6 +196,8 @@ class Family:
         live = {event.root for event in self.timeline.live}
         if decision.match in self._withheld:
             reason = "an event it rests on was corrected, and the rule withdraws then"
+        elif self._has_left(decision):
+            reason = "an event it rests on is somebody else's"
         elif any(event.root not in live for event in decision.events):
             reason = "an event it rests on was annulled"
         elif decision.match in verdicts.displaced:
