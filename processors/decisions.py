@@ -76,3 +76,8 @@ class Decision:
     event: str | None = None
     reason: str | None = None
     is_household: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Whose match it is: a person's or a household's."""
+        return self.household if self.is_household else self.person

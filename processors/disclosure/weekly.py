@@ -73,7 +73,7 @@ class WeeklyFold:
         self.earliest: int | None = None
         self.dropped: Counter[Measure] = Counter()
         self._timelines: dict[str, Timeline] = {}
-        self._matches: dict[str, _Match] = {}
+        self._matches: dict[tuple[str, str], _Match] = {}
         self._offers: dict[str, _Offer] = {}
 
     @property
@@ -137,11 +137,12 @@ class WeeklyFold:
         if decision.completed_at < self.open_from:
             self.dropped[Measure.SITUATIONS] += 1
             return
-        held = self._matches.get(decision.match)
+        key = decision.match, decision.subject
+        held = self._matches.get(key)
         if held is not None and held.decided_at > decision.at:
             return
         contributor = (decision.person, decision.household)
-        self._matches[decision.match] = _Match(
+        self._matches[key] = _Match(
             stands=decision.kind is DecisionKind.MATCHED,
             decided_at=decision.at,
             completed_at=decision.completed_at,

@@ -21,7 +21,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 RESULTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("processed", "withheld", "rejected", "heartbeat"),
-    "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "unread"),
+    "correlate": ("applied", "duplicate", "conflicting", "mark", "control", "transfer", "forwarded", "unread"),
     "households": ("applied", "duplicate", "conflicting", "mark", "unread"),
     "plan": ("situation", "mark", "control", "policy", "action", "pause", "unread"),
     "deliver": ("written", "unchanged", "unread"),

@@ -16,6 +16,7 @@ from streams.cli import access, aggregates, broker, contracts, dlq, history, ide
 from streams.cli.annul import annul
 from streams.cli.backtest import backtest_command
 from streams.cli.demo import demo
+from streams.cli.merging import merge_command, split_command
 from streams.cli.offers import offers
 from streams.cli.pause import pause, resume
 from streams.cli.publish import publish
@@ -49,6 +50,8 @@ app.command()(up)
 app.add_typer(broker.app, name="broker")
 app.command()(simulate)
 app.add_typer(contracts.app, name="contracts")
+person.app.command("merge")(merge_command)
+person.app.command("split")(split_command)
 rules.app.command("why")(why_command)
 rules.app.command("backtest")(backtest_command)
 app.add_typer(rules.app, name="rules")

@@ -93,7 +93,7 @@ def show(
         raise WrongUse("--reveal needs a purpose", 'add --purpose "why you need to know who this is"')
     with open_register(load_settings()) as register:
         facts = find_person(register, identifier, person)
-        identity = register.reveal(facts.person, _reader(), purpose) if reveal else None
+        identity = register.reveal(facts.person, acting(), purpose) if reveal else None
     if as_json:
         who = {"identity": asdict(identity)} if identity else {}
         typer.echo(json.dumps(asdict(facts) | who))
@@ -141,7 +141,7 @@ def find_person(
     """
     if (identifier is None) == (person is None):
         raise WrongUse("name one person", "give either --id SCHEME:VALUE or --person KEY")
-    key = person.strip().lower() if person else _looked_up(register, _id(identifier or ""), register_at)
+    key = person.strip().lower() if person else _looked_up(register, given_id(_said(identifier)), register_at)
     facts = register.describe(key) if key else None
     if facts is None:
         raise no_such_person()
@@ -150,14 +150,23 @@ def find_person(
     return facts
 
 
+def _said(identifier: str | None) -> str:
+    return sys.stdin.readline() if identifier == "-" else identifier or ""
+
+
 def _looked_up(register: Register, one: tuple[str, str], register_at: int | None) -> str | None:
     if register_at is not None:
         return register.resolve([PersonRequest((one,), register_at)])[0].person
     return register.look_up([one]).get(one)
 
 
-def _id(text: str) -> tuple[str, str]:
-    scheme, colon, value = (sys.stdin.readline() if text == "-" else text).strip().partition(":")
+def given_id(text: str) -> tuple[str, str]:
+    """An id as it is written on the command line.
+
+    Raises:
+        WrongUse: it is malformed; does not repeat it.
+    """
+    scheme, colon, value = text.strip().partition(":")
     if not colon:
         raise WrongUse("an id is written SCHEME:VALUE", "for instance national-number:85073003328")
     fault = fault_of(scheme, value)
@@ -166,8 +175,8 @@ def _id(text: str) -> tuple[str, str]:
     return scheme, value
 
 
-def _reader() -> str:
-    """The user of this machine by number, not by an environment variable that anybody can set."""
+def acting() -> str:
+    """Who acts: the user of this machine by number, not by an environment variable that anybody can set."""
     try:
         return f"{pwd.getpwuid(os.getuid()).pw_name}@command-line"
     except KeyError:

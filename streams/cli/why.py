@@ -94,7 +94,7 @@ def _known(rules: RuleSet, name: tuple[Subject, str], lines: EventLines, end: in
     known = replay.known(name)
     if known is None:
         raise WrongUse(f"no event of {name[0]} `{name[1]}` in {lines.name}", _whom(replay, name[0]))
-    mine = (each for each in history if (each.household if each.is_household else each.person) == name[1])
+    mine = (each for each in history if each.subject == name[1])
     return Known(known.timeline, known.ledger, known.heard, known.now, tuple(mine))
 
 

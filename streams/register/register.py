@@ -1,7 +1,7 @@
 """The identity register: the one place that knows who a pseudonym is.
 
 Intake resolves a chunk of records here; a population is loaded; tools look ids up; and one audited
-read gives an identity back. Does not merge people (doubts are recorded for a person to decide) and
+read gives an identity back. Never merges people by itself (doubts are recorded for a person to decide) and
 keeps nothing in memory that somebody may have changed meanwhile, so that any number of workers may use
 one database.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import insert, select
 from processors.identity.households import Membership, Settled, Stay, household_at, settle
 from processors.identity.links import Links, link
 from streams.errors import Unreachable, UserError, WrongUse
+from streams.register import persons
 from streams.register.database import Database, LostRace
 from streams.register.keys import Keys
 from streams.register.load import load
@@ -164,7 +165,7 @@ class Register:
         columns = membership.c
         with self._database.reading() as connection:
             row = connection.execute(
-                select(person.c.safety_flags, person.c.merged_into).where(person.c.key == key)
+                select(person.c.safety_flags, person.c.merged_into, person.c.split_from).where(person.c.key == key)
             ).one_or_none()
             schemes = connection.scalars(select(alias.c.scheme).where(alias.c.person == key).distinct()).all()
             stays = connection.execute(
@@ -191,6 +192,7 @@ class Register:
             _flags(row.safety_flags),
             memberships,
             row.merged_into,
+            row.split_from,
         )
 
     def reveal(self, key: str, by: str, purpose: str) -> Identity:
@@ -205,15 +207,40 @@ class Register:
             WrongUse: reader or purpose is missing, or nobody has the key.
             Unreachable: the database cannot be used; when it cannot be written, nothing is shown.
         """
-        if not by.strip() or not purpose.strip():
-            raise WrongUse("an identity is shown only to a named reader for a purpose", "name both")
         with self._database.writing() as connection:
-            entry = {"at": self._now(), "by": by[:200], "what": "reveal", "purpose": purpose[:500]}
-            connection.execute(insert(access_log).values(**entry, person=key))
+            connection.execute(insert(access_log).values(**self._entry(by, purpose), what="reveal", person=key))
         facts = self.describe(key)
         if facts is None:
             raise no_such_person()
         return self._identity(facts)
+
+    def merge(self, key: str, into: str, by: str, purpose: str) -> None:
+        """Makes one person of two keys: `key` is then nobody's; does nothing when it was done before.
+
+        Raises:
+            UserError: nobody has one of the keys, one was merged into somebody else, or `into` has given events
+                to `key` by a split: then it must be the other way round.
+            WrongUse: it is one key, or reader or purpose is missing.
+            Unreachable: the database cannot be used; nothing is merged.
+        """
+        persons.merge(self._store, key, into, self._entry(by, purpose))
+
+    def split(self, key: str, ids: Sequence[Id], by: str, purpose: str) -> str:
+        """Makes a person of some of another's ids; returns the new key.
+
+        Raises:
+            UserError: nobody has the key, it was merged into another, or one of the ids is not this person's.
+            WrongUse: reader or purpose is missing.
+            Unreachable: the database cannot be used; nobody is split.
+        """
+        facts = self.describe(key)
+        area = facts.area if facts is not None else self._default_area
+        return persons.split(self._store, key, self._store.aliases(ids), area, self._entry(by, purpose))
+
+    def _entry(self, by: str, purpose: str) -> dict[str, object]:
+        if not by.strip() or not purpose.strip():
+            raise WrongUse("whoever looks up or changes a person is named, with the purpose", "name both")
+        return {"at": self._now(), "by": by[:200], "purpose": purpose[:500]}
 
     def _identity(self, facts: PersonFacts) -> Identity:
         key = facts.person

@@ -47,6 +47,7 @@ person = Table(
     Column("sealed", LargeBinary, nullable=True, comment="name, born, language, contact"),
     Column("safety_flags", String(200), nullable=False, server_default=""),
     Column("merged_into", String(KEY_LENGTH), ForeignKey("person.key"), nullable=True),
+    Column("split_from", String(KEY_LENGTH), ForeignKey("person.key"), nullable=True),
     sqlite_with_rowid=False,
 )
 

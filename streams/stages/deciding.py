@@ -299,8 +299,7 @@ class DecidingTask(ABC):
             told = replace(decision, known_at=known_at)
         else:
             told = replace(decision, known_at=max(decision.known_at, known_at))
-        subject = told.household if told.is_household else told.person
-        key = f"{subject}|{told.match}|{told.event or ''}".encode()
+        key = f"{told.subject}|{told.match}|{told.event or ''}".encode()
         ledger_line = Outgoing(self._place.ledger, self._partition, key, self._context.codec.encode(told))
         if told.kind not in SITUATIONS_OF:
             return [ledger_line]

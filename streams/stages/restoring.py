@@ -189,7 +189,7 @@ class Restorer:
         self.ledger_position = (message.offset() or 0) + 1
         decision = self.codec.decode(message.value())
         if isinstance(decision, Decision):
-            name = decision.household if decision.is_household else decision.person
+            name = decision.subject
             held = self.subjects.of(name)
             held.ledger = fold(held.ledger, decision)
             self._touch(name)

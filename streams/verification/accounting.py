@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -19,6 +20,7 @@ from processors.events import Control, ControlKind, LifeEvent
 from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, OfferState, Situation, SituationKind
 from processors.pauses import Pause, PauseKind
+from processors.transfers import is_by_transfer
 from schemas.codec import Codec, Value
 from schemas.contract import Contract
 from schemas.receipts import Receipt
@@ -28,6 +30,7 @@ from streams.clocks import hear_for_all
 from streams.errors import UserError
 from streams.kafka.log import committed_positions, end_offsets, partitions_of, read_topic
 from streams.kafka.tail import Source, place_of
+from streams.life_events import is_told_anew
 
 INTAKE_GROUP = "headwater-intake"
 GROUP_OF = {
@@ -109,7 +112,7 @@ class Accountant:
         self._contracts = list(contracts)
         self._store = store
         self._account = Accounting()
-        self._standing: dict[str, Situation] = {}
+        self._standing: dict[tuple[str, str, str], Situation] = {}
         self._pauses: dict[tuple[PauseKind, str], bool] = {}
         self._acted: set[str] = set()
         self._opted_out: set[str] = set()
@@ -213,8 +216,9 @@ class Accountant:
         account = self._account
         known: set[tuple[str, str]] = set()
         is_new: dict[tuple[str, int], bool] = defaultdict(bool)
-        for event in self._values(topics.LIFE_EVENTS):
-            if isinstance(event, LifeEvent) and not is_by_officer(event):
+        for message in read_topic(self._bootstrap, topics.LIFE_EVENTS):
+            event = self._codec.decode(message.value())
+            if isinstance(event, LifeEvent) and is_of_agency(event, message.headers()):
                 account.events += 1
                 is_new[event.feed, event.arrival] |= (event.person, event.id) not in known
                 known.add((event.person, event.id))
@@ -225,18 +229,19 @@ class Accountant:
     def _decisions_and_situations(self) -> None:
         """Checks that what stands by the ledger stands for plan; only last words count, topics are compacted."""
         account = self._account
-        decided: dict[str, DecisionKind] = {}
+        decided: dict[tuple[str, str], DecisionKind] = {}
         for decision in chain(self._values(topics.DECISIONS), self._values(topics.HOUSEHOLD_DECISIONS)):
             if isinstance(decision, Decision):
                 if decision.kind in (DecisionKind.LATE, DecisionKind.REVIEW):
                     account.review += 1
                 else:
-                    decided[decision.match] = decision.kind
+                    decided[decision.match, decision.subject] = decision.kind
         self._situations()
-        account.situations = len(self._standing)
+        standing = {match for match, _, _ in self._standing}
+        account.situations = len(standing)
         account.held = sum(map(self._is_held, self._standing.values()))
-        matched = {match for match, kind in decided.items() if kind is DecisionKind.MATCHED}
-        both = len(matched & self._standing.keys())
+        matched = {match for (match, _), kind in decided.items() if kind is DecisionKind.MATCHED}
+        both = len(matched & standing)
         self._equal("matches that stand on the ledgers", len(matched), f"of them on {topics.SITUATIONS}", both)
         self._equal(f"matches that stand on {topics.SITUATIONS}", account.situations, "of them on the ledgers", both)
 
@@ -255,10 +260,11 @@ class Accountant:
             elif isinstance(value, Pause):
                 self._pauses[value.target] = value.is_paused
             elif isinstance(value, Situation):
+                whose = value.match, value.household, value.person
                 if value.kind is SituationKind.MATCHED:
-                    self._standing[value.match] = value
+                    self._standing[whose] = value
                 else:
-                    self._standing.pop(value.match, None)
+                    self._standing.pop(whose, None)
         self._account.clock = min(clocks.values())
 
     def _is_held(self, situation: Situation) -> bool:
@@ -284,9 +290,9 @@ class Accountant:
         account.suppressed = Counter(record.reason.value for record in suppressed.values() if record.reason)
         offered = {situation.match for record in newest.values() for situation in record.situations}
         # What was in an offer when its person opted out stands, but in no offer: the opt-out is its fate.
-        left = {match for match, each in self._standing.items() if not self._opted_out.isdisjoint(each.persons)}
+        left = {each.match for each in self._standing.values() if not self._opted_out.isdisjoint(each.persons)}
         fates = offered | suppressed.keys() | left
-        with_fate = sum(match in fates or self._is_held(s) for match, s in self._standing.items())
+        with_fate = len({s.match for s in self._standing.values() if s.match in fates or self._is_held(s)})
         self._equal("situations that stand", account.situations, "of them offered, suppressed or held", with_fate)
         told = versions.total()
         self._equal(f"versions of offers on {topics.OFFERS}", told, "different ones: none told twice", len(versions))
@@ -330,6 +336,11 @@ class Accountant:
             value = message.value()
             if value is not None:
                 yield self._codec.decode(value)  # type: ignore[misc]
+
+
+def is_of_agency(event: LifeEvent, headers: Any) -> bool:  # noqa: ANN401 - pairs, by confluent-kafka's types perhaps more
+    """Whether intake made a line of an agency's record; no officer annulled it so, nor was it told anew."""
+    return not (is_by_officer(event) or is_by_transfer(event) or is_told_anew(headers))
 
 
 def told_from(source: Source, of_deleted: dict[Source, int]) -> int:

@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event, func, make_url, select
+from sqlalchemy import create_engine, event, func, make_url, select, update
 
 from processors.identity.identifiers import POPULATION
 from streams.errors import Unreachable, UserError, WrongUse
@@ -109,6 +109,89 @@ class RegisterSuite:
         assert register.resolve([ask("2")]) == [second]
         (doubt,) = rows(select(doubtful_link))
         assert (doubt.kept, doubt.other, doubt.scheme) == (first.person, second.person, "nin")
+
+    def test_merged_keys_are_one_person_from_then_on(self, register, rows):
+        gone, living = register.resolve([ask("1"), ask("2")])
+        for _ in range(2):
+            register.merge(gone.person, living.person, "clerk", "same passport")
+        assert register.resolve([ask("1"), ask("2"), ask("1", "2")]) == [living] * 3
+        assert register.describe(gone.person).merged_into == living.person
+        logged = rows(select(access_log.c.what, access_log.c.person, access_log.c.by, access_log.c.purpose))
+        assert sorted(logged) == sorted(("merge", one.person, "clerk", "same passport") for one in (gone, living))
+        assert rows(select(doubtful_link)) == []
+
+    def test_who_was_merged_twice_over_is_found_at_once(self, register):
+        one, two, three = register.resolve([ask("1"), ask("2"), ask("3")])
+        register.merge(one.person, two.person, "clerk", "same")
+        register.merge(two.person, three.person, "clerk", "same")
+        assert register.resolve([ask("1"), ask("2")]) == [three, three]
+        assert register.describe(one.person).merged_into == three.person
+
+    def test_whoever_goes_on_gets_what_they_lack_and_keeps_what_they_have(self, register):
+        register.load_population([home(1, 1), home(2, 2, area="south")])
+        unknown, north, south = register.resolve([ask("1"), ask("9-1"), ask("9-2")])
+        register.merge(north.person, unknown.person, "clerk", "same")
+        (found,) = register.resolve([ask("1")])
+        assert (found.person, found.household) == (unknown.person, north.household)
+        assert register.reveal(unknown.person, "clerk", "letter").name == "Zebedee 1"
+        register.merge(south.person, unknown.person, "clerk", "same")
+        assert register.resolve([ask("9-2")]) == [found]
+        identity = register.reveal(unknown.person, "clerk", "letter")
+        assert identity.name == "Zebedee 1"
+        assert [value for scheme, value in identity.ids if scheme == "nin"] == ["1", "91", "92"]
+
+    def test_safety_flags_of_both_hold(self, register, settings):
+        gone, living = register.resolve([ask("1"), ask("2")])
+        with register._database.writing() as connection:
+            for one, flags in ((gone, "dog,violence"), (living, "secret-address,dog")):
+                connection.execute(update(person).where(person.c.key == one.person).values(safety_flags=flags))
+        register.merge(gone.person, living.person, "clerk", "same")
+        assert register.describe(living.person).safety_flags == ("dog", "secret-address", "violence")
+
+    def test_what_was_split_off_has_its_ids_and_a_household_of_its_own(self, register):
+        register.load_population([home(1, 1)])
+        (whole,) = register.resolve([ask("9-1", "1")])
+        key = register.split(whole.person, [("nin", "1")], "clerk", "two people")
+        part, rest = register.resolve([ask("1"), ask("9-1")])
+        assert (part.person, part.area, rest) == (key, whole.area, whole)
+        assert part.household != whole.household
+
+    def test_no_id_goes_with_somebody_whose_it_is_not(self, register):
+        one, other = register.resolve([ask("1"), ask("2")])
+        for ids in ([("nin", "2")], [("nin", "1"), ("nin", "2")], [("nin", "77")], []):
+            with pytest.raises(UserError, match=r"not this person's|no id was named"):
+                register.split(one.person, ids, "clerk", "two people")
+        assert register.resolve([ask("1"), ask("2")]) == [one, other]
+
+    def test_a_split_is_undone_towards_the_new_key(self, register):
+        """Events that went to it cannot come back."""
+        (whole,) = register.resolve([ask("1", "2", "3")])
+        key = register.split(whole.person, [("nin", "2")], "clerk", "two people")
+        again = register.split(key, [("nin", "2")], "clerk", "three")
+        for part in (key, again):
+            with pytest.raises(UserError, match="no event goes back"):
+                register.merge(part, whole.person, "clerk", "one after all")
+        with pytest.raises(UserError, match="no event goes back"):
+            register.merge(again, key, "clerk", "one after all")
+        register.merge(key, again, "clerk", "one after all")
+        register.merge(whole.person, again, "clerk", "one after all")
+        assert {one.person for one in register.resolve([ask("1"), ask("2"), ask("3")])} == {again}
+
+    def test_neither_unknown_nor_merged_keys_are_merged_or_split(self, register):
+        one, two, three = register.resolve([ask("1"), ask("2"), ask("3")])
+        register.merge(one.person, two.person, "clerk", "same")
+        for key, into, words in (
+            (one.person, three.person, "is now"),
+            (three.person, one.person, "is now"),
+            (three.person, "nobody", "nobody"),
+            (three.person, three.person, "themselves"),
+        ):
+            with pytest.raises(UserError, match=words):
+                register.merge(key, into, "clerk", "same")
+        with pytest.raises(UserError, match="is now"):
+            register.split(one.person, [("nin", "1")], "clerk", "two")
+        with pytest.raises(WrongUse, match="named"):
+            register.merge(two.person, three.person, "clerk", " ")
 
     def test_a_newborn_joins_its_mother(self, register):
         register.load_population([home(1, 1)])

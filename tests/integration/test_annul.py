@@ -1,4 +1,4 @@
-"""A wrong file is taken back, through to the offers; a paused rule holds its offers. All stages, by the wall's clock.
+"""Files are taken back, rules paused, people merged and split, through to the offers. All stages, by the wall's clock.
 
 On a real broker with running stages; one story, in order.
 """
@@ -23,6 +23,7 @@ from tests.verifier.place import open_place
 from tests.verifier.verify import verify
 
 FEED = "landlord.rent-accounts"
+SCHEME = "tenant-number"
 STAGES = ("intake", "correlate", "households", "plan", "deliver")
 RULE = """
 rule: arrears-twice
@@ -195,11 +196,91 @@ def test_a_replay_is_asked_for_properly(town: OperatedTown) -> None:
     assert command("replay", "--from", "2020-01-01", "--dry-run", "--rule", "none").code == 2
 
 
+def test_two_keys_that_are_one_person_become_one(town: OperatedTown, wrong: str, tmp_path: Path) -> None:
+    publish(tmp_path, "first.jsonl", arrears("M-1", "T-A", 20))
+    publish(tmp_path, "second.jsonl", arrears("M-2", "T-B", 3))
+    gone, living = person("T-A"), person("T-B")
+    before = len(offers("open"))
+    assert merged("T-A", living) == {"person": living, "events": 1, "opt_out": False}
+    until(lambda: len(offers("open")) == before + 1, "the offer for what two keys lived through")
+    assert person("T-A") == living
+    assert "is now" in command("person", "show", "--person", gone).err
+    again = command("person", "merge", "--person", gone, "--into", living, "--reason", "once more")
+    assert (again.code, "events: 0 told anew" in again.out) == (0, True), "what is done stays done"
+    assert command("person", "merge", "--person", living, "--into", living, "--reason", "me").code == 2
+    refused = command("person", "merge", "--person", living, "--into", gone, "--reason", "back")
+    assert (refused.code, "is now" in refused.err) == (1, True)
+
+
+def test_a_file_is_taken_back_whoever_its_events_belong_to_by_now(
+    town: OperatedTown, wrong: str, tmp_path: Path
+) -> None:
+    batch = publish(tmp_path, "moved.jsonl", arrears("M-3", "T-E", 20))
+    publish(tmp_path, "stays.jsonl", arrears("M-4", "T-F", 3))
+    before = len(offers("open"))
+    merged("T-E", person("T-F"))
+    until(lambda: len(offers("open")) == before + 1, "an offer")
+    said = command("annul", "--batch", batch, "--yes", "--json")
+    assert (said.code, said.data["annulled"], said.data["told_elsewhere"]) == (0, 1, 0), said.err
+    until(lambda: len(offers("open")) == before, "the offer withdrawn")
+
+
+def test_one_key_that_is_two_persons_becomes_two(town: OperatedTown, wrong: str, tmp_path: Path) -> None:
+    publish(tmp_path, "one.jsonl", arrears("S-1", "T-J", 20), arrears("S-2", "T-K", 3))
+    whole = person("T-K")
+    before = len(offers("open"))
+    merged("T-J", whole)
+    until(lambda: len(offers("open")) == before + 1, "an offer")
+    listed = command("person", "split", "--person", whole, "--list", "--json").data
+    assert [each["type"] for each in listed] == ["rent_arrears_reported"] * 2
+    asked = ("person", "split", "--person", whole, "--reason", "two tenants", "--json")
+    assert "no event never-was" in command(*asked, "--take", f"{SCHEME}:T-J", "--event", "never-was").err
+    assert "not this person's" in command(*asked, "--take", f"{SCHEME}:T-P").err
+    assert "not split from" in command(*asked, "--into", person("T-P"), "--event", listed[0]["event"]).err
+    split = command(*asked, "--take", f"{SCHEME}:T-J", "--event", listed[0]["event"])
+    assert (split.code, split.data["events"]) == (0, 1), split.err
+    part = split.data["person"]
+    assert (person("T-J"), person("T-K")) == (part, whole)
+    until(lambda: len(offers("open")) == before, "the offer withdrawn")
+    more = command(*asked, "--into", part, "--event", listed[1]["event"])
+    assert (more.code, more.data) == (0, {"person": part, "events": 1, "opt_out": False})
+    until(lambda: len(offers("open")) == before + 1, "an offer for the new person")
+    assert command("person", "split", "--person", whole, "--list").out == "no events stand for this person\n"
+
+
+def test_a_no_goes_with_who_said_it(town: OperatedTown, wrong: str, tmp_path: Path) -> None:
+    publish(tmp_path, "said.jsonl", arrears("O-1", "T-L", 20), arrears("O-2", "T-O", 3))
+    no, living = person("T-L"), person("T-O")
+    assert command("person", "opt-out", "--person", no).code == 0
+    assert merged("T-L", living)["opt_out"] is True
+    until(lambda: any(each.person == living for each in decisions(town)), "a match")
+    wait_for_plan(town)
+    accounting = command("verify", "--json")
+    assert accounting.code == 0, accounting.out
+    assert accounting.data["suppressed"] == {"opted-out": 1}
+
+
 def test_the_verifier_finds_nothing_wrong_with_annulments_and_pauses(town: OperatedTown, wrong: str) -> None:
     town.stop()
     case_db = f"sqlite:///{town.folder / 'data' / 'cases.db'}"
     report = verify(open_place(town.deployment), town.environment["HEADWATER_KAFKA"], case_db, may_wait=True)
     assert report.holds, list(report.faults())
+
+
+def person(tenant: str) -> str:
+    """The key of whoever has a tenant's number, as soon as there is one."""
+    return str(until(lambda: _shown(tenant), f"tenant {tenant}"))
+
+
+def _shown(tenant: str) -> str | None:
+    said = command("person", "show", "--id", f"{SCHEME}:{tenant}", "--json")
+    return str(said.data["person"]) if said.code == 0 else None
+
+
+def merged(tenant: str, into: str) -> dict[str, Any]:
+    said = command("person", "merge", "--id", f"{SCHEME}:{tenant}", "--into", into, "--reason", "one tenant", "--json")
+    assert said.code == 0, said.err
+    return dict(said.data)
 
 
 def decisions(town: OperatedTown) -> list[Decision]:

@@ -34,12 +34,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 
 @dataclass
 class Fact:
-    """What is true of a fact: whose it was, oldest first; the last has it now."""
+    """What is true of a fact: whose it was, the last has it now; of which of them its agency has heard."""
 
     root: str
     owners: list[str]
     newest: str
     is_annulled: bool = False
+    heard: int = 0
 
 
 @dataclass
@@ -88,8 +89,10 @@ class World:
         self._say(lost(former[stale % len(former)], self.count, id=root))
 
     def _speak(self, fact: Fact, stale: int, is_annulment: bool) -> None:
+        """Who has heard of a new owner does not forget it."""
         change = ChangeKind.ANNULLED if is_annulment else ChangeKind.CORRECTED
-        line = lost(fact.owners[stale % len(fact.owners)], self.count, id=f"line {self.count}")
+        fact.heard += stale % (len(fact.owners) - fact.heard)
+        line = lost(fact.owners[fact.heard], self.count, id=f"line {self.count}")
         self._say(replace(line, change=change, replaces=fact.newest))
         fact.is_annulled |= is_annulment
         if not is_annulment:

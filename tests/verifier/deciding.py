@@ -18,6 +18,7 @@ from processors.rules.matching.plan import Plan
 from processors.rules.model import ANY_TYPE, Subject
 from processors.rules.ruleset import RuleSet
 from processors.timeline import EMPTY, Timeline, apply, find
+from processors.transfers import Step, Transfer, late
 from tests.verifier.log import Line, Log
 from tests.verifier.place import HOME_LEDGER, HOMES, LEDGER, LIFE, READERS, SITUATIONS, Place, partition_of
 from tests.verifier.report import Check, Report
@@ -121,7 +122,7 @@ def _add_decisions(place: Place, log: Log, topic: str, subjects: dict[str, _Subj
         decision = place.codec.decode(line.value)
         if not isinstance(decision, Decision):
             continue
-        name = decision.household if decision.is_household else decision.person
+        name = decision.subject
         if name not in subjects:
             check.twice.append(f"{line}: a decision for somebody of whom nothing was taken")
         else:
@@ -161,8 +162,15 @@ def _home_lines(place: Place, log: Log) -> Iterator[tuple[str, str]]:
     """What households must have heard: after each line of a member, all lines of the fact it speaks of."""
     wanted = _wanted_types(place.rules.of_subject(Subject.HOUSEHOLD))
     timelines: dict[str, Timeline] = {}
+    orders: dict[str, tuple[Transfer, ...]] = {}
     for value in _values(place, log.taken(READERS[LIFE], LIFE)):
-        if isinstance(value, LifeEvent):
+        if isinstance(value, Transfer) and value.step is Step.ORDERED:
+            orders[value.person] = (*orders.get(value.person, ()), value)
+        elif isinstance(value, LifeEvent):
+            elsewhere = late(orders.get(value.person, ()), timelines.get(value.person, EMPTY), value)
+            if elsewhere is not None:  # told anew under another key: there it is heard
+                orders[value.person] = elsewhere.orders
+                continue
             timeline, _ = apply(timelines.get(value.person, EMPTY), value)
             timelines[value.person] = timeline
             fact = [*shared(timeline, value)] if find(timeline, value.id) is not None else []

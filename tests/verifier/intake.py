@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from processors.annulment import is_by_officer
 from processors.events import LifeEvent
 from processors.identity.identifiers import fault_of
+from processors.transfers import is_by_transfer
 from schemas.contract import Contract
 from schemas.outcomes import Heartbeat, Mapped, Rejection
 from schemas.reading import intake_record
@@ -20,6 +21,10 @@ from tests.verifier.report import Check, Report
 
 Made = tuple[str, int, str, str, str, int, int]
 """Feed, arrival, id, type, change, occurred and recorded at: what of a life event follows from the record alone."""
+
+
+TOLD_ANEW = "headwater.told-anew"
+"""Header of a copy of a line, told of another person than intake told it of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ def _found(place: Place, log: Log, check: Check) -> Iterator[Made]:
     partitions = sum(topic == LIFE for topic, _ in log.lines)
     for line in log.of(LIFE):
         event = place.codec.decode(line.value)
-        if isinstance(event, LifeEvent) and not is_by_officer(event):
+        is_made_by_intake = isinstance(event, LifeEvent) and not (is_by_officer(event) or is_by_transfer(event))
+        if is_made_by_intake and all(name != TOLD_ANEW for name, _ in line.headers):
             if line.partition != partition_of(event.person, partitions):
                 check.wrong.append(f"{line} lies in another partition than its person's")
             yield (
