@@ -9,6 +9,7 @@ from processors.offers.actions import OfferAction
 from processors.offers.model import OfferRecord, Situation, SituationMark
 from processors.offers.policy import ContactPolicy
 from processors.pauses import Pause
+from processors.transfers import Transfer
 from tests.verifier.clocks import check_clocks
 from tests.verifier.deciding import check_deciding
 from tests.verifier.inbox import read_case_db
@@ -20,7 +21,7 @@ from tests.verifier.place import GROUPS, HOMES, INTAKE, LIFE, OFFERS, READERS, S
 from tests.verifier.report import Report
 
 READ: dict[str, tuple[type, ...]] = {
-    LIFE: (LifeEvent, Mark, Control),
+    LIFE: (LifeEvent, Mark, Control, Transfer),
     HOMES: (HouseholdEvent, Mark),
     SITUATIONS: (Situation, SituationMark, Control, ContactPolicy, OfferAction, Pause),
     OFFERS: (OfferRecord,),
