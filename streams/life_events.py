@@ -41,7 +41,7 @@ def life_event_record(codec: Codec, event: LifeEvent, partitions: int, headers: 
 def transfer_record(codec: Codec, transfer: Transfer, partitions: int) -> Outgoing:
     """A transfer as it is sent: to whoever has the new key when it is told, else to whoever has the old one."""
     at = transfer.into if transfer.step is Step.TOLD else transfer.person
-    key = f"{at}|transfer|{transfer.person}|{transfer.into}|{transfer.step}"
+    key = f"{at}|transfer|{transfer.person}|{transfer.into}|{transfer.at}|{transfer.step}"
     return Outgoing(topics.LIFE_EVENTS, topics.partition_of(at, partitions), key.encode(), codec.encode(transfer))
 
 
