@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import bad_input, failing_database, interrupting, killing, losing_state, planting
+from tests.faults import bad_input, failing_database, interrupting, killing, losing_state, merging, planting
 
 ALL = [
     *killing.CASES,
@@ -10,5 +10,6 @@ ALL = [
     *failing_database.CASES,
     *losing_state.CASES,
     *bad_input.CASES,
+    *merging.CASES,
     *planting.CASES,
 ]

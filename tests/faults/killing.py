@@ -35,7 +35,7 @@ def _at(point: str, dice: random.Random) -> Setup:
     return Setup([Order(stage, point, dice.randint(1, most)) for stage in stages])
 
 
-def _anywhere(dice: random.Random) -> Setup:
+def anywhere(dice: random.Random) -> Setup:
     """Each stage twice: in the middle of a chunk, and at a step of a commit drawn for it."""
     steps = {stage: [point for point in POINTS if _passes(stage, point)] for stage in FAUST_STAGES}
     points = [(stage, point) for stage in FAUST_STAGES for point in ("chunk", dice.choice(steps[stage]))]
@@ -68,7 +68,7 @@ def _stop_in_turn(rig: Rig) -> None:
 POINTS = [f"{step}.{when}" for step in STEPS for when in ("before", "after")]
 
 CASES = [
-    Case("killed anywhere, among poison", _poisoned_waves, _anywhere, is_short=True),
+    Case("killed anywhere, among poison", _poisoned_waves, anywhere, is_short=True),
     Case("killed in the middle of a chunk, 20 times", publish_in_waves, _in_chunks),
     *(
         Case(f"killed {point.partition('.')[2]} {point.partition('.')[0]}", publish_in_waves,

@@ -12,6 +12,7 @@ from processors.pauses import Pause
 from processors.transfers import Transfer
 from tests.verifier.clocks import check_clocks
 from tests.verifier.deciding import check_deciding
+from tests.verifier.facts import check_facts
 from tests.verifier.inbox import read_case_db
 from tests.verifier.intake import check_intake
 from tests.verifier.letters import check_letters
@@ -42,6 +43,7 @@ def verify(place: Place, bootstrap: str, case_db: str, may_wait: bool = False) -
     log, report = read(bootstrap, GROUPS), Report()
     check_intake(place, log, report)
     check_deciding(place, log, report)
+    check_facts(place, log, report)
     check_clocks(place, log, report)
     check_offers(place, log, report)
     check_inbox(place, log, inbox, report)
