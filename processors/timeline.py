@@ -184,11 +184,10 @@ def apply(timeline: Timeline, line: LifeEvent) -> tuple[Timeline, Applied]:
         another person takes the place of the line (on a household's timeline: its member was merged or split).
     """
     line_id = line.id
-    for place, known in enumerate(timeline.lines):
+    for known in timeline.lines:
         if known.id == line_id:
             if known.person != line.person and _is_same(known, line):
-                lines = (*timeline.lines[:place], line, *timeline.lines[place + 1 :])
-                return _with_lines(timeline, lines), Applied.APPLIED
+                return _told_of_another(timeline, line), Applied.APPLIED
             return timeline, Applied.DUPLICATE if _is_same(known, line) else Applied.CONFLICTING
     if line_id in timeline.forgotten:
         return timeline, Applied.DUPLICATE
@@ -265,7 +264,8 @@ def trim(timeline: Timeline, before: int) -> Timeline:
     return timeline_of(kept, before, timeline.forgotten | gone, timeline.resume, timeline.household)
 
 
-def _with_lines(timeline: Timeline, lines: Sequence[LifeEvent]) -> Timeline:
+def _told_of_another(timeline: Timeline, line: LifeEvent) -> Timeline:
+    lines = [line if known.id == line.id else known for known in timeline.lines]
     return timeline_of(lines, timeline.since, timeline.forgotten, timeline.resume, timeline.household)
 
 

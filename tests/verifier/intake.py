@@ -24,7 +24,7 @@ Made = tuple[str, int, str, str, str, int, int]
 
 
 TOLD_ANEW = "headwater.told-anew"
-"""Header of a copy of a line, told of another person than intake told it of."""
+"""A header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,18 @@ def _found(place: Place, log: Log, check: Check) -> Iterator[Made]:
     for line in log.of(LIFE):
         event = place.codec.decode(line.value)
         is_made_by_intake = isinstance(event, LifeEvent) and not (is_by_officer(event) or is_by_transfer(event))
-        if is_made_by_intake and all(name != TOLD_ANEW for name, _ in line.headers):
+        if is_made_by_intake and not is_told_anew(line):
             if line.partition != partition_of(event.person, partitions):
                 check.wrong.append(f"{line} lies in another partition than its person's")
             yield (
                 event.feed, event.arrival, event.id, event.type,
                 event.change.value, event.occurred_at, event.recorded_at,
             )  # fmt: skip
+
+
+def is_told_anew(line: Line) -> bool:
+    """Whether it is a copy, told of another person than intake told it of."""
+    return any(name == TOLD_ANEW for name, _ in line.headers)
 
 
 def _row(source: Source, taken: Sequence[Line], told: Sequence[Receipt], waiting: int) -> dict[str, object]:
