@@ -163,7 +163,7 @@ kinds = st.sampled_from([TELL, TELL, CORRECT, CORRECT, ANNUL, MERGE, SPLIT, READ
 acts = st.lists(st.tuples(kinds, number, number, number), max_size=40)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=1000, deadline=None)
 @given(acts=acts)
 def test_each_fact_ends_with_the_person_it_belongs_to(platform: Platform, acts: list[Act]) -> None:
     world = World(list(tasks_of(platform)), platform.codec)
