@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from processors.timeline import LiveEvent
+from streams import topics
 from streams.cli.person import IdOption, JsonOption, PersonOption, acting, find_person, given_id
 from streams.cli.printing import err, out, table
 from streams.composition import Platform
@@ -37,7 +38,8 @@ def merge_command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: headwater person merge --person 0f3a5c2e9b7d41688d2c4f6a1b3e5d79 --into 5d79... --reason "one passport"
     """
-    platform, target = Platform(load()), into.strip().lower()
+    _require(reason)
+    platform, target = _platform(), into.strip().lower()
     with open_register(platform.settings, platform.deployment.default_area) as register:
         key = _merging(register, identifier, person, target)
         transferring = Transferring(platform, key, target)
@@ -67,7 +69,7 @@ def split_command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Example: headwater person split --person 0f3a... --take - --event 91c1... --reason "two brothers" < ids
     """
-    platform = Platform(load())
+    platform = _platform()
     with open_register(platform.settings, platform.deployment.default_area) as register:
         whole = find_person(register, None, person)
         with err().status("looking for events"):
@@ -75,6 +77,7 @@ def split_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         if list_:
             _show(standing, as_json)
             return
+        _require(reason)
         events = tuple(_chosen(standing, event or []))
         if into is None:
             ids = [given_id(text) for text in _lines(taken or [])]
@@ -84,6 +87,18 @@ def split_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         transferring = Transferring(platform, whole.person, part)
         is_no = transferring.order(_known(register, part), events)
     _say(f"split: {part}", part, transferring if events else None, is_no, timeout_s, as_json)
+
+
+def _require(reason: str) -> None:
+    if not reason.strip():
+        raise WrongUse("people are merged and split for a reason", 'add --reason "how it was found out"')
+
+
+def _platform() -> Platform:
+    """The platform, with its topics: perhaps no stage ever ran on it."""
+    platform = Platform(load())
+    topics.ensure(platform.bootstrap, topics.core(platform.settings), platform.settings)
+    return platform
 
 
 def _merging(register: Register, identifier: str | None, person: str | None, into: str) -> str:
@@ -145,7 +160,7 @@ def _say(  # noqa: PLR0913, PLR0917 - all that happened
     if went is None:
         typer.echo("events: correlate has not come to it yet; they follow when it does")
     else:
-        typer.echo(f"events: {went} told anew; matches and offers follow")
+        typer.echo(f"events: {went} told anew; matches and offers follow" if went else "events: none")
     if is_no:
         typer.echo("opt-out: holds for this key, too")
 

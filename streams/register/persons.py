@@ -67,7 +67,7 @@ def split(store: Store, key: str, ids: Sequence[Alias], area: str, entry: _Row) 
         if not ids or not own.issuperset(one.hmac for one in ids):
             raise UserError(
                 "one of the ids is not this person's" if ids else "no id was named that goes with the new person",
-                "check them, digit by digit; `headwater person show` tells the schemes of the ids that are known",
+                "name the ids that go, digit by digit; `headwater person show` tells the schemes that are known",
             )
         _note(connection, entry, "split", (key, new))
         connection.execute(insert(person).values(key=new, split_from=key))
