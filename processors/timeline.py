@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from processors.civil_time import Calendar, Duration, window_start
-from processors.events import ChangeKind, LifeEvent
+from processors.events import ChangeKind, LifeEvent, derived_id
 
 MOST_LINES = 2_000
 """Lines kept per person; beyond that the oldest go, their ids stay known."""
@@ -345,14 +345,11 @@ def is_late(by_id: Mapping[str, LifeEvent], line: LifeEvent, lateness: Lateness)
 
 
 def _standing(root: str, fact: list[LifeEvent]) -> LiveEvent | None:
-    """What the lines of one fact say together; None if it never was, or is not known yet.
-
-    An annulment speaks of the person it names: on a household's timeline the fact may be another member's by now.
-    """
+    """What the lines of one fact say together; None if it never was, or is not known yet."""
     created = next((line for line in fact if line.id == root and line.change is ChangeKind.CREATED), None)
     if created is None:
         return None
-    if any(line.change is ChangeKind.ANNULLED and line.person == created.person for line in fact):
+    if any(line.change is ChangeKind.ANNULLED and not _is_of_former(line, created) for line in fact):
         return None
     corrections = [line for line in fact if line.change is ChangeKind.CORRECTED]
     content = max(corrections, key=_latest) if corrections else created
@@ -363,6 +360,16 @@ def _standing(root: str, fact: list[LifeEvent]) -> LiveEvent | None:
     end = max(ends, key=_latest, default=None)
     is_ended = end is not None and (not corrections or _latest(end) > _latest(content))
     return LiveEvent(root, content, position(content), end.ended_at if is_ended and end else content.ended_at)
+
+
+def transferred_id(root: str, person: str) -> str:
+    """Id of the line that annuls a fact only for a person who has it no longer (`processors.transfers`)."""
+    return derived_id("transferred", root, person)
+
+
+def _is_of_former(line: LifeEvent, created: LifeEvent) -> bool:
+    """Whether a line of a household's timeline annuls a fact for a member who had it before it became another's."""
+    return line.person != created.person and line.id == transferred_id(line.replaces or "", line.person)
 
 
 def _latest(line: LifeEvent) -> tuple[int, int, str]:

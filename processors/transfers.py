@@ -24,9 +24,9 @@ from typing import NamedTuple
 import orjson
 
 from processors.annulment import annulled_by
-from processors.events import ChangeKind, LifeEvent, derived_id
+from processors.events import ChangeKind, LifeEvent
 from processors.identity.households import Membership, household_at
-from processors.timeline import Timeline
+from processors.timeline import Timeline, transferred_id
 from processors.values import value
 
 
@@ -76,8 +76,9 @@ def lines_to_tell(
         order: one of them.
 
     Returns:
-        Everything said of the facts, annulments by agencies included, in order of the timeline, as it is to
-        be told; and the facts' first ids. What another order took away is not among them.
+        Everything said of the facts, annulments by agencies included, as it is to be told; and the facts' first
+        ids. What changes a fact comes before the fact, so that none ever stands as it was once. What another
+        order took away is not among them.
     """
     going = {
         root: lines
@@ -85,7 +86,8 @@ def lines_to_tell(
         if _order_of(orders, root) == order and not any(map(is_by_transfer, lines))
     }
     ids = {line.id for lines in going.values() for line in lines}
-    return [told_anew(line, order) for line in timeline.lines if line.id in ids], tuple(sorted(going))
+    lines = sorted(timeline.lines, key=lambda line: line.change is ChangeKind.CREATED)
+    return [told_anew(line, order) for line in lines if line.id in ids], tuple(sorted(going))
 
 
 def told_anew(line: LifeEvent, order: Transfer) -> LifeEvent:
@@ -107,13 +109,13 @@ def annulments(timeline: Timeline, taken: Transfer) -> Iterator[LifeEvent]:
 
 def annulment_of(line: LifeEvent, at: int) -> LifeEvent:
     """The line that annuls a `created` one, because its fact has left its person for another; `at` in ms."""
-    return annulled_by(_annulment_id(line.id, line.person), line, at)
+    return annulled_by(transferred_id(line.id, line.person), line, at)
 
 
 def is_by_transfer(line: LifeEvent) -> bool:
     """Whether a line annuls a fact only for the person who has it no longer."""
     is_annulment = line.change is ChangeKind.ANNULLED and line.replaces is not None
-    return is_annulment and line.id == _annulment_id(line.replaces or "", line.person)
+    return is_annulment and line.id == transferred_id(line.replaces or "", line.person)
 
 
 class Late(NamedTuple):
@@ -184,10 +186,6 @@ def _root(by_id: Mapping[str, LifeEvent], line: LifeEvent) -> str:
         line = by_id[line.replaces]
         seen.add(line.id)
     return line.id
-
-
-def _annulment_id(root: str, person: str) -> str:
-    return derived_id("transferred", root, person)
 
 
 def pack_orders(orders: Sequence[Transfer]) -> bytes:

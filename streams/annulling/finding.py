@@ -101,7 +101,7 @@ def _judged(bootstrap: str, codec: Codec, partition: int, wanted: Wanted, wrong:
     for message, line_id in _lines(bootstrap, partition):
         if line_id in ids:
             batch = _batch(message)
-            if not wanted.ids and batch not in wanted.batches and not is_told_anew(message.headers()):  # type: ignore[arg-type]
+            if wanted.batches and batch not in wanted.batches and not is_told_anew(message.headers()):  # type: ignore[arg-type]
                 told.add(line_id)
                 elsewhere.add((batch or b"none").decode(errors="replace"))
         elif not _is_created(message) and _person(message) in persons:

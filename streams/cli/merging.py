@@ -43,6 +43,7 @@ def merge_command(  # noqa: PLR0913, PLR0917 - one parameter per option
     with open_register(platform.settings, platform.deployment.default_area) as register:
         key = _merging(register, identifier, person, target)
         transferring = Transferring(platform, key, target)
+        err().print(f"{key} goes to {target}; should this be cut short, say it again with --person {key}")
         register.merge(key, target, acting(), reason)
         is_no = transferring.order_all(_known(register, target))
     _say(f"merged: {key} is now {target}", target, transferring, is_no, timeout_s, as_json)
@@ -82,8 +83,12 @@ def split_command(  # noqa: PLR0913, PLR0917 - one parameter per option
         if into is None:
             ids = [given_id(text) for text in _lines(taken or [])]
             part = register.split(whole.person, ids, acting(), reason)
+        elif taken:
+            raise WrongUse("ids go to a new person only", "leave out --take, or --into")
         else:
-            part = _part_of(register, whole.person, into.strip().lower(), taken)
+            part = into.strip().lower()
+            register.send_more(whole.person, part, acting(), reason)
+        err().print(f"{whole.person}: events go to {part}; should this be cut short, say --into {part}")
         transferring = Transferring(platform, whole.person, part)
         is_no = transferring.order(_known(register, part), events)
     _say(f"split: {part}", part, transferring if events else None, is_no, timeout_s, as_json)
@@ -114,20 +119,6 @@ def _known(register: Register, key: str) -> PersonFacts:
     if facts is None:
         raise no_such_person()
     return facts
-
-
-def _part_of(register: Register, whole: str, into: str, taken: Sequence[str] | None) -> str:
-    """The person more events go to.
-
-    Raises:
-        WrongUse: ids are named as well.
-        UserError: nobody has the key, or it was not split from this person.
-    """
-    if taken:
-        raise WrongUse("ids go to a new person only", "leave out --take, or --into")
-    if _known(register, into).split_from != whole:
-        raise UserError("that person was not split from this one", "leave out --into, and name the ids that go")
-    return into
 
 
 def _chosen(standing: Sequence[LiveEvent], wanted: Sequence[str]) -> Iterator[str]:

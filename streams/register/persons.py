@@ -31,7 +31,8 @@ def merge(store: Store, key: str, into: str, entry: _Row) -> None:
     if key == into:
         raise WrongUse("a person cannot be merged into themselves", "name two keys")
     with store.database.writing() as connection:
-        gone, living = _person(connection, key), _person(connection, into)
+        rows = {one: _person(connection, one) for one in sorted((key, into))}  # locked, by all in one order
+        gone, living = rows[key], rows[into]
         if gone["merged_into"] == into:
             return
         _require_living(gone, living)
@@ -62,23 +63,40 @@ def split(store: Store, key: str, ids: Sequence[Alias], area: str, entry: _Row) 
     """
     new, home = (next(fresh_keys()) for _ in range(2))
     with store.database.writing() as connection:
-        _require_living(_person(connection, key))
-        own = set(connection.scalars(select(alias.c.hmac).where(alias.c.person == key)))
+        whole = _person(connection, key)
+        _require_living(whole)
+        # An id that intake found during a merge is still the former key's.
+        same = select(person.c.key).where(or_(person.c.key == key, person.c.merged_into == key))
+        own = set(connection.scalars(select(alias.c.hmac).where(alias.c.person.in_(same))))
         if not ids or not own.issuperset(one.hmac for one in ids):
             raise UserError(
                 "one of the ids is not this person's" if ids else "no id was named that goes with the new person",
                 "name the ids that go, digit by digit; `headwater person show` tells the schemes that are known",
             )
         _note(connection, entry, "split", (key, new))
-        connection.execute(insert(person).values(key=new, split_from=key))
+        connection.execute(insert(person).values(key=new, split_from=key, safety_flags=whole["safety_flags"]))
         store.add_memberships(connection, [(new, Membership(home, area, BEGINNING_MS, is_provisional=True))])
         taken = [one.hmac for one in ids]
-        connection.execute(update(alias).where(alias.c.person == key, alias.c.hmac.in_(taken)).values(person=new))
+        connection.execute(update(alias).where(alias.c.hmac.in_(taken)).values(person=new))
     return new
 
 
+def send_more(store: Store, key: str, part: str, entry: _Row) -> None:
+    """Notes that more events of a person go to one who was split from them.
+
+    Raises:
+        UserError: nobody has one of the keys, one was merged into another, or they were not split so.
+    """
+    with store.database.writing() as connection:
+        whole, other = _person(connection, key), _person(connection, part)
+        _require_living(whole, other)
+        if other["split_from"] != key:
+            raise UserError("that person was not split from this one", "leave out --into, and name the ids that go")
+        _note(connection, entry, "split", (key, part))
+
+
 def _person(connection: Connection, key: str) -> _Row:
-    row = connection.execute(select(person).where(person.c.key == key)).mappings().one_or_none()
+    row = connection.execute(select(person).where(person.c.key == key).with_for_update()).mappings().one_or_none()
     if row is None:
         raise UserError("nobody in the identity register has one of these keys", "check them, letter by letter")
     return dict(row)

@@ -55,7 +55,6 @@ class PersonFacts:
         schemes: schemes of the ids known, sorted.
         safety_flags: sorted.
         merged_into: the key that took this one over; None for a living key.
-        split_from: the key this person was made of by a split; None for anybody else.
     """
 
     person: str
@@ -65,7 +64,6 @@ class PersonFacts:
     safety_flags: tuple[str, ...]
     memberships: tuple[Membership, ...]
     merged_into: str | None
-    split_from: str | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from sqlalchemy import insert, select
 
@@ -33,6 +34,7 @@ from streams.register.store import Alias, Store, fresh_keys
 from streams.register.tables import access_log, address, alias, household, membership, person
 
 _ATTEMPTS = 20
+_T = TypeVar("_T")
 
 
 class Register:
@@ -85,9 +87,13 @@ class Register:
         people = [self._store.aliases(request.ids) for request in requests]
         if not all(people):
             raise ValueError("a request has no usable id")
+        return self._again(lambda: self._resolve_once(requests, people))
+
+    def _again(self, act: Callable[[], _T]) -> _T:
+        """Does something once more as often as the database gave way to another writer."""
         for _ in range(_ATTEMPTS):
             try:
-                return self._resolve_once(requests, people)
+                return act()
             except LostRace:
                 continue
         raise Unreachable(
@@ -165,7 +171,7 @@ class Register:
         columns = membership.c
         with self._database.reading() as connection:
             row = connection.execute(
-                select(person.c.safety_flags, person.c.merged_into, person.c.split_from).where(person.c.key == key)
+                select(person.c.safety_flags, person.c.merged_into).where(person.c.key == key)
             ).one_or_none()
             schemes = connection.scalars(select(alias.c.scheme).where(alias.c.person == key).distinct()).all()
             stays = connection.execute(
@@ -192,7 +198,6 @@ class Register:
             _flags(row.safety_flags),
             memberships,
             row.merged_into,
-            row.split_from,
         )
 
     def reveal(self, key: str, by: str, purpose: str) -> Identity:
@@ -223,7 +228,8 @@ class Register:
             WrongUse: it is one key, or reader or purpose is missing.
             Unreachable: the database cannot be used; nothing is merged.
         """
-        persons.merge(self._store, key, into, self._entry(by, purpose))
+        entry = self._entry(by, purpose)
+        self._again(lambda: persons.merge(self._store, key, into, entry))
 
     def split(self, key: str, ids: Sequence[Id], by: str, purpose: str) -> str:
         """Makes a person of some of another's ids; returns the new key.
@@ -235,7 +241,12 @@ class Register:
         """
         facts = self.describe(key)
         area = facts.area if facts is not None else self._default_area
-        return persons.split(self._store, key, self._store.aliases(ids), area, self._entry(by, purpose))
+        entry, aliases = self._entry(by, purpose), self._store.aliases(ids)
+        return self._again(lambda: persons.split(self._store, key, aliases, area, entry))
+
+    def send_more(self, key: str, part: str, by: str, purpose: str) -> None:
+        """Notes that more events of a person go to `part`, who was split from them; raises as `split`."""
+        persons.send_more(self._store, key, part, self._entry(by, purpose))
 
     def _entry(self, by: str, purpose: str) -> dict[str, object]:
         if not by.strip() or not purpose.strip():

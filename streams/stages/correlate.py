@@ -7,7 +7,7 @@ decides is in `streams.stages.deciding`. What rules per household may look at is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from processors.events import Control, LifeEvent
@@ -17,6 +17,7 @@ from processors.transfers import Late, Step, Transfer, is_left_behind
 from streams import topics
 from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
+from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing
 from streams.stages.deciding import DECIDED, DecidingContext, DecidingTask
 from streams.stages.forwarding import HouseholdWriter
@@ -39,6 +40,7 @@ class CorrelateTask(DecidingTask):
         self._transfers = TransferWriter(context.codec, context.core_partitions)
         self._scope = households.scope
         self._past: Iterator[Outgoing] | None = None
+        self._is_owing = True  # before it is known
         self._passed_on = Heard()
         self._has_traffic = False
 
@@ -47,6 +49,8 @@ class CorrelateTask(DecidingTask):
         super().open(position)
         scope = position.note.removeprefix(DECIDED)
         left_behind = list(self._left_behind())
+        self._is_owing = bool(left_behind)
+        self._write()
         if self._subjects.count and scope != self._scope:
             self._scope = scope
             self._past = chain(left_behind, self._households.past(self._subjects.timelines()))
@@ -65,6 +69,11 @@ class CorrelateTask(DecidingTask):
     def tick(self, is_idle: bool) -> list[Outgoing]:
         """Lets the clock move, decides what became due, and passes on what is left of the past."""
         return [*self._from_the_past(), *super().tick(is_idle)]
+
+    def committed(self, position: int, delivered: Mapping[Source, int]) -> None:
+        """Writes the state now and then, as of the position just committed."""
+        self._is_owing = self._is_owing and self._past is not None
+        super().committed(position, delivered)
 
     def note(self) -> str:
         """For which types households have heard the past."""
@@ -91,12 +100,14 @@ class CorrelateTask(DecidingTask):
         if isinstance(value, Transfer):
             return self._counted("transfer", [*self._transferred(value)])
         if isinstance(value, Control):
-            return self._counted("control", self._context.situations.control(value))
+            return self._counted("control", [*self._context.situations.control(value), *self._word_of_another(value)])
         return super()._otherwise(record, value)
 
     def _transferred(self, transfer: Transfer) -> Iterable[Outgoing]:
         if transfer.step is Step.TOLD:
-            return self._transfers.told(transfer)
+            self._subjects.change(transfer.into)
+            decided = self._decide(transfer.into, self._subjects.of(transfer.into), None)
+            return [*decided, *self._transfers.told(transfer)]
         held = self._subjects.of(transfer.person)
         if transfer.step is Step.TAKEN:
             return self._transfers.taken(held.timeline, transfer)
@@ -104,8 +115,22 @@ class CorrelateTask(DecidingTask):
         self._subjects.change(transfer.person)
         return self._transfers.ordered(held.timeline, held.orders, transfer)
 
+    def _word_of_another(self, control: Control) -> Iterable[Outgoing]:
+        """A word said of a key that is another by now is that person's."""
+        orders = (order for order in self._subjects.of(control.person).orders if order.is_of_all)
+        return (out for order in orders for out in self._transfers.control(order, control))
+
+    def _write(self) -> None:
+        """State is not whole before all that was left behind is sent: it is found by folding all of the log."""
+        if self._is_owing:
+            self._subjects.write(None)
+        else:
+            super()._write()
+
     def _left_behind(self) -> Iterator[Outgoing]:
         """What was of no interest when it should have gone to another person, and now is: it goes after them."""
+        if not self._restorer.is_from_beginning:
+            return
         for name in sorted(self._restorer.ordered):
             held = self._subjects.of(name)
             for order in held.orders:

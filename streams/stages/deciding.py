@@ -26,13 +26,13 @@ from processors.rules.deciding.decide import decide
 from processors.rules.deciding.late import judge_late
 from processors.rules.ruleset import RuleSet
 from processors.timeline import Applied, Timeline, apply, erase
-from processors.transfers import Late
+from processors.transfers import Late, is_by_transfer
 from schemas.codec import Codec, Unread, Unreadable
 from streams.kafka.committer import Position
 from streams.kafka.records import RawRecord
 from streams.kafka.tail import Source
-from streams.kafka.transactions import Outgoing
-from streams.life_events import is_skipped
+from streams.kafka.transactions import Headers, Outgoing
+from streams.life_events import is_skipped, is_told_anew
 from streams.logs import where
 from streams.stages.clock import MarkedClock
 from streams.stages.dead_letters import dead_letter
@@ -214,14 +214,14 @@ class DecidingTask(ABC):
         if value == Unreadable(Unread.TOMBSTONE):
             return self._erase(record.key)
         addressed = self._addressed(value)
-        return self._otherwise(record, value) if addressed is None else self._event(*addressed)
+        return self._otherwise(record, value) if addressed is None else self._event(*addressed, record.headers)
 
     def _hear(self, mark: Mark) -> None:
         self._clock.mark(mark)
         for name in self._silence.broken(self._clock.heard.feeds):
             self._subjects.remind(self._clock.now, name)
 
-    def _event(self, name: str, line: LifeEvent) -> list[Outgoing]:
+    def _event(self, name: str, line: LifeEvent, headers: Headers | None) -> list[Outgoing]:
         held = self._subjects.of(name)
         elsewhere = held.late(line) if held.orders else None
         if elsewhere is not None:
@@ -234,6 +234,9 @@ class DecidingTask(ABC):
             return self._counted(applied, passed_on)
         held.timeline = timeline
         self._subjects.change(name)
+        if is_told_anew(headers) or (held.orders and is_by_transfer(line) and held.is_left_behind()):
+            held.agenda = None  # one of several: they are decided together, with the last
+            return self._counted("applied", passed_on)
         told = [out for decision in late for out in self._told(decision, line.recorded_at)]
         return self._counted("applied", [*passed_on, *told, *self._decide(name, held, line)])
 

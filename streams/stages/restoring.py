@@ -75,6 +75,7 @@ class Restorer:
         ledger_position: next offset of the ledger that is not in the state yet.
         again_until: up to where the input was folded beyond the position, to be worked on once more.
         share: how much is done, 0 to 1.
+        is_from_beginning: whether all of the log was folded.
         ordered: persons of whom facts were ordered to belong to others.
         forwarded: what came after such an order.
     """
@@ -91,6 +92,7 @@ class Restorer:
     ledger_position: int = 0
     again_until: int = 0
     share: float = 0.0
+    is_from_beginning: bool = False
     ordered: set[str] = field(default_factory=set)
     forwarded: list[Late] = field(default_factory=list)
     _everybody: bool = False
@@ -103,6 +105,7 @@ class Restorer:
         kept = self._kept(position)
         if kept is None:
             self.subjects.clear()
+            self.is_from_beginning = True
             kept = {"source": 0, "ledger": 0, "rules": "", "skipped": []}
         else:
             self.clock.restore(kept["clock"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from processors.events import ChangeKind, LifeEvent
+from processors.events import ChangeKind, Control, LifeEvent
+from processors.identity.households import household_at
 from processors.timeline import Timeline
 from processors.transfers import Late, Step, Transfer, annulment_of, annulments, lines_to_tell, told_anew
 from schemas.codec import Codec
+from streams.controls import control_records
 from streams.kafka.transactions import Outgoing
 from streams.life_events import TOLD_ANEW, life_event_record, transfer_record
 
@@ -40,6 +42,14 @@ class TransferWriter:
             yield self._told_anew(told_anew(line, late.order))
             if line.change is ChangeKind.CREATED:
                 yield self._line(annulment_of(line, late.order.at))
+        yield self._transfer(replace(late.order, step=Step.TOLD, events=()))
+
+    def control(self, order: Transfer, control: Control) -> list[Outgoing]:
+        """The same word of the person it is about."""
+        home = household_at(order.homes, control.at)
+        household, area = (control.household, control.area) if home is None else (home.household, home.area)
+        said = replace(control, person=order.into, household=household, area=area)
+        return control_records(self.codec, said, self.partitions)
 
     def _told_anew(self, line: LifeEvent) -> Outgoing:
         return life_event_record(self.codec, line, self.partitions, TOLD_ANEW)

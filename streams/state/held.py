@@ -53,6 +53,10 @@ class Held:
             self.orders = late.orders
         return late
 
+    def is_left_behind(self) -> bool:
+        """Whether facts stand here that are on their way to others."""
+        return any(transfers.is_left_behind(self.timeline, self.orders, order) for order in self.orders)
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to keep."""

@@ -177,6 +177,34 @@ class RegisterSuite:
         register.merge(whole.person, again, "clerk", "one after all")
         assert {one.person for one in register.resolve([ask("1"), ask("2"), ask("3")])} == {again}
 
+    def test_of_two_merges_that_cross_one_is_refused(self, settings, register):
+        """Whoever comes second finds that one of the keys is nobody's."""
+        for number in range(10):
+            one, two = register.resolve([ask(f"x{number}"), ask(f"y{number}")])
+            start = Barrier(2)
+
+            def merge(key, into, start=start):
+                with open_register(settings, now=lambda: NOW) as own:
+                    start.wait()
+                    try:
+                        own.merge(key, into, "clerk", "same")
+                    except UserError:
+                        return 1
+                    return 0
+
+            with ThreadPoolExecutor(2) as pool:
+                keys = (one.person, two.person)
+                assert sum(pool.map(merge, keys, keys[::-1])) == 1
+            merged = [register.describe(key).merged_into for key in keys]
+            assert merged.count(None) == 1, merged
+
+    def test_warnings_hold_for_both_after_a_split(self, register):
+        (whole,) = register.resolve([ask("1", "2")])
+        with register._database.writing() as connection:
+            connection.execute(update(person).where(person.c.key == whole.person).values(safety_flags="violence"))
+        part = register.split(whole.person, [("nin", "2")], "clerk", "two people")
+        assert register.describe(part).safety_flags == ("violence",)
+
     def test_neither_unknown_nor_merged_keys_are_merged_or_split(self, register):
         one, two, three = register.resolve([ask("1"), ask("2"), ask("3")])
         register.merge(one.person, two.person, "clerk", "same")

@@ -6,6 +6,7 @@ What correlate puts on its own input comes back to it here as on the log. Days a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,78 @@ def test_what_no_rule_looked_at_follows_when_one_does(new_platform: Callable[...
     told = [after.codec.decode(out.value) for out in task.tick(is_idle=False) if out.topic == topics.LIFE_EVENTS]
     assert [each for each in told if isinstance(each, LifeEvent)] == [lost("p2", 0, "h2", id="p1-0")]
     assert [each.step for each in told if isinstance(each, Transfer)] == [Step.TOLD]
+
+
+def test_what_was_left_behind_is_not_forgotten_when_the_worker_ends_before_it_is_sent(
+    new_platform: Callable[..., Platform], kafka: str
+) -> None:
+    before = Way(new_platform(TWICE.replace("job_lost", "school_exited")))
+    record = life_event_record(before.codec, lost("p1", 0), 1)
+    skipped = Record("", 0, 0, 0, record.key, record.value, record.headers or ())
+    work_off(before.correlate, [skipped])
+    before.say(order("p1", "p2", "h2", 4))
+    write(kafka, topics.LIFE_EVENTS, [skipped, *before.log])
+    kept = replace(new_platform(TWICE), is_state_kept=True)
+    position = Position(1 + len(before.log), "decided|")
+    for _ in range(2):
+        task = new_task(kept, "correlate", position)
+        task.close()
+    task = new_task(kept, "correlate", position)
+    assert forwarded(task.tick(is_idle=False))
+    task.committed(position.offset, {})
+    task.close()
+    last = new_task(kept, "correlate", position)
+    assert not forwarded(last.tick(is_idle=False)), "told once it was committed"
+    last.close()
+
+
+def test_a_no_said_of_the_old_key_holds_for_the_living(new_platform: Callable[..., Platform]) -> None:
+    platform = new_platform(TWICE)
+    way = Way(platform)
+    way.say(lost("p1", 0), lost("p1", 5))
+    hear(way, platform, 10)
+    way.say(order("p1", "p2", "h1", 11))
+    hear(way, platform, 12)
+    way.say(Control(ControlKind.OPT_OUT, "p1", "h1", "riverbend", day(13)))
+    hear(way, platform, 14)
+    assert fates(way)[-1] == (WITHDRAWN, Reason.OPTED_OUT, "h1")
+
+
+@pytest.mark.parametrize("policy", ["", "on_correction: withdraw\n", "on_correction: tell officer\n"])
+@pytest.mark.parametrize("household", ["h1", "h2"])
+def test_facts_arrive_as_they_stand_and_are_decided_together(
+    new_platform: Callable[..., Platform], policy: str, household: str
+) -> None:
+    """Of what was annulled before it could match nobody hears; what was corrected before is no correction now."""
+    platform = new_platform(TWICE.replace("overlap: keep", f"{policy}overlap: keep"))
+    way = Way(platform)
+    way.say(lost("p1", 5, id="gone"))
+    way.say(lost("p1", 5, id="annulment", recorded_at=day(8), change=ChangeKind.ANNULLED, replaces="gone"))
+    way.say(lost("p1", 0, recorded_at=day(9)))
+    hear(way, platform, 11)
+    way.say(order("p1", "p2", household, 12))
+    hear(way, platform, 13)
+    assert (way.decisions, way.offers) == ([], [])
+    way.say(lost("p2", 20, household), lost("p2", 40, household, id="old"))
+    fixed = lost("p2", 30, household, id="new", recorded_at=day(41), change=ChangeKind.CORRECTED, replaces="old")
+    way.say(fixed)
+    hear(way, platform, 50)
+    before = len(way.decisions)
+    way.say(order("p2", "p3", household, 51))
+    hear(way, platform, 52)
+    told = {(each.kind, each.person) for each in way.decisions[before:]}
+    assert told <= {("matched", "p3"), ("withdrawn", "p2")}, told
+
+
+def test_a_fact_annulled_long_ago_stays_so_for_a_household_whose_member_is_merged(
+    new_platform: Callable[..., Platform],
+) -> None:
+    platform = new_platform(BOTH)
+    way = Way(platform)
+    way.say(lost("p1", 5, id="gone"))
+    way.say(lost("p1", 5, id="annulment", recorded_at=day(8), change=ChangeKind.ANNULLED, replaces="gone"))
+    way.say(lost("p4", 6))
+    hear(way, platform, 10)
+    way.say(order("p1", "p2", "h1", 11))
+    hear(way, platform, 12)
+    assert (way.decisions, way.offers) == ([], [])

@@ -153,7 +153,11 @@ class Family:
     def _has_left(self, decision: Decision) -> bool:
         """Whether an event it rests on turned out to be somebody else's: then nothing keeps the match here."""
         roots = {event.root for event in decision.events} - {live.root for live in self.timeline.standing}
-        return bool(roots) and any(line.replaces in roots and is_by_transfer(line) for line in self.timeline.lines)
+        if not roots:
+            return False
+        owners = {line.id: line.person for line in self.timeline.lines if line.id in roots}
+        left = (line for line in self.timeline.lines if line.replaces in roots and is_by_transfer(line))
+        return any(owners.get(line.replaces or "") == line.person for line in left)
 
     def claims(self, plan: Plan, found: Found) -> Iterator[Claim]:
         """What `overlap` leaves of a version's own matches, in order of completion."""
