@@ -14,7 +14,7 @@ from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
-from streams.clocks import platform_now
+from streams.clocks import plan_mark, platform_clock
 from streams.kafka.transactions import Outgoing, send_once
 from streams.settings import Settings
 
@@ -22,22 +22,38 @@ from streams.settings import Settings
 def publish_now(settings: Settings, control: Control) -> Control:
     """Publishes a person's word that holds from now on; returns it as published.
 
-    Now is the platform's: under the feeds' clock (a demo, a replay) the machine's may be far ahead of it, and
-    a word of a time that has not come would wait for it.
-
     Raises:
         Unreachable: Kafka does not answer.
     """
     address, codec = _opened(settings)
-    said = replace(control, at=platform_now(address, codec, control.at))
-    _send(address, codec, [said], settings.core_partitions)
+    said, records = said_now(address, codec, control, settings.core_partitions)
+    send_once(address, "controls", records)
     return said
+
+
+def said_now(address: str, codec: Codec, control: Control, core_partitions: int) -> tuple[Control, list[Outgoing]]:
+    """A person's word that holds from now on, as it is to be published, and its records for one transaction.
+
+    Now is the platform's: under the feeds' clock (a demo, a replay) the machine's may be far ahead of it, and
+    a word of a time that has not come would wait for it. Plan is told that time, or what is ripe would still be
+    offered at the time plan told itself last, after the word was known and before it held.
+
+    Raises:
+        Unreachable: Kafka does not answer.
+    """
+    clock = platform_clock(address, codec)
+    if clock is None:
+        return control, control_records(codec, control, core_partitions)
+    said = replace(control, at=min(control.at, clock))
+    marks = [plan_mark(codec, partition, said.at) for partition in range(core_partitions)]
+    return said, [*marks, *control_records(codec, said, core_partitions)]
 
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:
     """Publishes controls, all or none of them."""
     address, codec = _opened(settings)
-    _send(address, codec, controls, settings.core_partitions)
+    records = (record for control in controls for record in control_records(codec, control, settings.core_partitions))
+    send_once(address, "controls", records)
 
 
 def control_records(codec: Codec, control: Control, core_partitions: int) -> list[Outgoing]:
@@ -55,8 +71,3 @@ def _opened(settings: Settings) -> tuple[str, Codec]:
     address = bootstrap(settings)
     topics.ensure(address, topics.core(settings), settings)
     return address, internal_codec(FolderRegistry())
-
-
-def _send(address: str, codec: Codec, controls: Sequence[Control], core_partitions: int) -> None:
-    records = (record for control in controls for record in control_records(codec, control, core_partitions))
-    send_once(address, "controls", records)

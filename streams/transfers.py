@@ -14,7 +14,7 @@ from processors.transfers import Step, Transfer
 from streams import topics
 from streams.clocks import platform_now
 from streams.composition import Platform, wall_ms
-from streams.controls import control_records
+from streams.controls import said_now
 from streams.kafka.log import read_partition
 from streams.kafka.tail import ends_of, read_on
 from streams.kafka.transactions import Outgoing, send_once
@@ -84,7 +84,8 @@ class Transferring:
         is_no = self._has_said_no()
         if is_no:
             no = Control(ControlKind.OPT_OUT, self._into, living.household, living.area, self._at)
-            records = [*control_records(self._codec, no, self._partitions), *records]
+            _, said = said_now(self._bootstrap, self._codec, no, self._partitions)
+            records = [*said, *records]
         send_once(self._bootstrap, "transfers", records)
         return is_no
 

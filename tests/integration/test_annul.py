@@ -257,7 +257,7 @@ def test_a_no_goes_with_who_said_it(town: OperatedTown, wrong: str, tmp_path: Pa
     wait_for_plan(town)
     accounting = command("verify", "--json")
     assert accounting.code == 0, accounting.out
-    assert accounting.data["suppressed"] == {"opted-out": 1}
+    assert accounting.data["suppressed"] == {"opted-out": 1}, accounting.out
 
 
 def test_the_verifier_finds_nothing_wrong_with_annulments_and_pauses(town: OperatedTown, wrong: str) -> None:

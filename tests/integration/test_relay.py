@@ -168,6 +168,12 @@ def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> N
     said = replace(word, at=700)
     assert publish_now(platform.settings, word) == said
     assert said in told(platform, topics.LIFE_EVENTS)
+    marks = {
+        each.partition()
+        for each in read_topic(platform.bootstrap, topics.SITUATIONS)
+        if platform.codec.decode(each.value()) == SituationMark(0, 1, 700)
+    }
+    assert marks == set(range(platform.settings.core_partitions)), "or plan would hear of it before it holds"
 
 
 def test_sigterm_ends_it_soon_also_while_kafka_is_away_and_nothing_is_lost(
