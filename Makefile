@@ -59,8 +59,8 @@ $(HISTORY_MADE): $(TOWN_SOURCES) | .venv/.installed
 	$(BIN)/python -m tests.truth $(HISTORY)
 	@touch $@
 
-demo: .venv/.installed $(HISTORY_MADE) ## A town's life events through the whole platform (ONCE=1 ends after the summary)
-	$(BIN)/headwater demo --history $(HISTORY) $(if $(ONCE),--once) $(if $(JSON),--json '$(JSON)')
+demo: .venv/.installed $(HISTORY_MADE) ## A town's life events through the whole platform (ONCE=1 ends afterwards)
+	$(BIN)/headwater demo --history $(HISTORY) --officers $(if $(ONCE),--once) $(if $(JSON),--json '$(JSON)')
 
 packages:
 	@infra/debian/install-test-packages.sh

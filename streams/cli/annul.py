@@ -140,12 +140,12 @@ def _found(found: Found) -> list[str]:
 
 
 def _followed(effects: Effects) -> list[str]:
-    count = sum(map(len, effects.matches.values()))
-    lines = [f"{count:,} {'match' if count == 1 else 'matches'} withdrawn"]
+    count, withdrawn = sum(map(len, effects.matches.values())), _counted(len(effects.withdrawn), "offer")
+    lines = [f"{_counted(count, 'match', 'matches')} withdrawn"]
     lines += [f"  {len(matches):,} of {rule}" for rule, matches in sorted(effects.matches.items())]
     lines.append(
-        f"{len(effects.withdrawn):,} offers withdrawn, {len(effects.changed):,} go on without one of their reasons, "
-        f"{effects.dropped:,} situations become no offer"
+        f"{withdrawn} withdrawn, {len(effects.changed):,} go on without one of their reasons, "
+        f"{effects.dropped:,} of the situations become no offer"
     )
     if not effects.is_complete:
         lines.append("more may follow: not all stages have come so far yet; see that they run, and `headwater offers`")
@@ -174,4 +174,8 @@ def _names(batches: Iterable[str]) -> str:
 
 
 def _events(count: int) -> str:
-    return f"{count:,} event{'' if count == 1 else 's'}"
+    return _counted(count, "event")
+
+
+def _counted(count: int, one: str, more: str = "") -> str:
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"

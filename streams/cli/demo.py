@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from streams.cli.offers import OfferList, read_offers, show_offer, wording_of
 from streams.composition import Platform, case_db_url
 from streams.demo.addresses import issue_codes
 from streams.demo.comparison import Comparison
+from streams.demo.officers import Officers
 from streams.demo.play import Advance, Demo, Played, Say
 from streams.observing.ports import reachable
 from streams.settings import load
@@ -35,13 +36,14 @@ SHOWN = 5
 def demo(
     history: Annotated[Path, typer.Option(help="Folder written by `headwater simulate`.")],
     once: Annotated[bool, typer.Option("--once", help="End after the summary.")] = False,
+    officers: Annotated[bool, typer.Option("--officers", help="Show what officers do by command afterwards.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the summary to this file as JSON.")] = None,
 ) -> int:
     """Plays a simulated town through the whole platform and compares the offers with the truth.
 
     Ends with 0 when the accounting adds up and every expected offer, and no other, was made.
 
-    Example: headwater demo --history .headwater/demo-history --once
+    Example: headwater demo --history .headwater/demo-history --officers --once
     """
     console = Console()
     settings = load()
@@ -54,6 +56,8 @@ def demo(
             _print(console, played, platform)
             found = read_offers(case_db_url(demo.settings), OfferState.OPEN)
             _print_offers(console, found, platform)
+            if officers:
+                _show_officers(console, Officers(demo, platform, supervisor, _line(console)), played)
             if json is not None:
                 json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
             if not once:
@@ -177,6 +181,19 @@ def _print_offers(console: Console, found: OfferList, platform: Platform) -> Non
     console.print("Open offers by team in the lead: " + ", ".join(f"{team} {n}" for team, n in teams.most_common()))
     console.print("The most urgent of them, as its team sees it:")
     show_offer(console, found.offers[0], wording)
+
+
+def _line(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_officers(console: Console, officers: Officers, played: Played) -> None:
+    console.print()
+    console.print("[bold]Officers at work, by command.[/bold]")
+    accounting = officers.work(played.accounting.clock)
+    console.print(
+        f"All {len(accounting.equations)} equations of the accounting [green]hold[/green] after that.", highlight=False
+    )
 
 
 def _print_addresses(console: Console, demo: Demo, platform: Platform, found: OfferList) -> None:

@@ -121,7 +121,7 @@ class Demo:
             self._load_register(platform)
             with supervised(settings, STAGES) as seen:
                 self.operations = seen.address
-                environment = _environment(settings, platform.bootstrap)
+                environment = self.environment(platform)
                 supervisor = Supervisor(STAGES, environment, settings.data / "logs", seen.environments, seen.note)
                 try:
                     yield platform, supervisor
@@ -144,10 +144,28 @@ class Demo:
         seconds = time.monotonic() - started
         self._say("drawing up the accounting")
         with composition.case_store(self.settings) as store:
-            contracts = platform.deployment.contracts.values()
-            accounting = Accountant(platform.bootstrap, platform.codec, contracts, store).draw_up()
+            accounting = self.account(platform, store)
             comparison = self._compare(platform, store)
         return Played(accounting, comparison, poisoned, sum(supervisor.restarts.values()), seconds)
+
+    def account(self, platform: Platform, store: CaseStore) -> Accounting:
+        """The accounting of all there is by now."""
+        contracts = platform.deployment.contracts.values()
+        return Accountant(platform.bootstrap, platform.codec, contracts, store).draw_up()
+
+    def environment(self, platform: Platform) -> dict[str, str]:
+        """What its processes are told besides this process's own environment."""
+        settings = self.settings
+        return {
+            "HEADWATER_DATA": str(settings.data.resolve()),
+            "HEADWATER_KAFKA": platform.bootstrap,
+            "HEADWATER_CLOCK": settings.clock,
+            "HEADWATER_ACCESS_FILE": "",
+            "HEADWATER_AGGREGATES": "",
+            "HEADWATER_BOARD_PORT": str(settings.board_port),
+            "HEADWATER_GATEWAY_PORT": str(settings.gateway_port),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        }
 
     def _load_register(self, platform: Platform) -> None:
         self._say("loading the population into the identity register")
@@ -234,19 +252,6 @@ def _require_empty(platform: Platform) -> None:
             f"the cluster at {platform.bootstrap} already holds life events",
             "unset HEADWATER_KAFKA to play the demo on the embedded broker, or name an empty cluster",
         )
-
-
-def _environment(settings: Settings, bootstrap: str) -> dict[str, str]:
-    return {
-        "HEADWATER_DATA": str(settings.data.resolve()),
-        "HEADWATER_KAFKA": bootstrap,
-        "HEADWATER_CLOCK": settings.clock,
-        "HEADWATER_ACCESS_FILE": "",
-        "HEADWATER_AGGREGATES": "",
-        "HEADWATER_BOARD_PORT": str(settings.board_port),
-        "HEADWATER_GATEWAY_PORT": str(settings.gateway_port),
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-    }
 
 
 def _sources(platform: Platform) -> dict[str, list[tuple[str, int]]]:

@@ -22,6 +22,7 @@ from schemas.reading import intake_record
 from schemas.receipts import Receipt
 from streams import topics
 from streams.composition import Platform, case_store, wall_ms
+from streams.demo.officers import Officers
 from streams.demo.poison import poison
 from streams.kafka.clients import client_config
 from streams.kafka.log import read_topic
@@ -270,9 +271,14 @@ def test_the_same_on_postgresql(
     demo = new_demo(tmp_path, history, case_db=postgres_database, register_db=postgres_database)
     with demo.running() as (platform, supervisor):
         played = demo.play(platform, supervisor)
+        told: list[str] = []
+        afterwards = Officers(demo, platform, supervisor, told.append).work(played.accounting.clock)
         check_offers_once(platform)
     check_right(played)
     assert played.restarts == 0
+    assert afterwards.received == played.accounting.received + 2
+    assert afterwards.offers == played.accounting.offers + Counter({"withdrawn": 1})
+    assert "twice" in "".join(told), "the offer says why"
     assert list((tmp_path / "demo").glob("*.db")) == [], "something was written to SQLite"
 
 

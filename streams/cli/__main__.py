@@ -1,0 +1,5 @@
+"""`python -m streams.cli`: the `headwater` command where the console script is not on the path."""
+
+from streams.cli import main
+
+main()
