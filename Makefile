@@ -66,7 +66,7 @@ packages:
 	@infra/debian/install-test-packages.sh
 
 test: setup-dev packages ## Installs what the tests need and runs them all
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 check: setup-dev ## Style, types and layers
 	$(BIN)/ruff check .

@@ -25,6 +25,9 @@ from streams.settings import Settings
 
 POSTGRES_USER = "headwater"
 
+# Brokers of tests live for seconds: what the JVM spends on compiling well would never come back.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Pictures of the documentation are taken by tests; with this they are kept."""
