@@ -18,7 +18,7 @@ from schemas.publishing import publish_heartbeat, publish_record
 from schemas.registry import Registry
 from streams.agencies.batches import HEADER
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config
+from streams.kafka.clients import await_reports, client_config
 from streams.kafka.transactions import Headers
 from streams.topics import partition_of
 
@@ -108,7 +108,7 @@ class Publisher:
         Raises:
             Unreachable: Kafka did not acknowledge everything.
         """
-        if self._producer.flush(60) or self._failure is not None:
+        if not await_reports(self._producer, 60) or self._failure is not None:
             why = self._failure.str() if self._failure is not None else "no answer within 60 s"
             raise Unreachable(
                 f"Kafka at {self._bootstrap} did not take all records: {why}", "check the broker, then publish again"

@@ -16,6 +16,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.agencies.publishing import producer_config
+from streams.kafka.clients import await_reports
 from streams.kafka.tail import Source
 from streams.kafka.transactions import Outgoing
 
@@ -122,7 +123,7 @@ class EventProducer:
     def close(self) -> None:
         """Waits for what is on its way, then lets go of the connection; may be called twice."""
         if not self._is_over.is_set():
-            self._producer.flush(PATIENCE_S)
+            await_reports(self._producer, PATIENCE_S)
             self._is_over.set()
             self._poller.join()
 
@@ -158,7 +159,10 @@ class EventProducer:
 
     def _poll(self) -> None:
         while not self._is_over.is_set():
-            self._producer.poll(0.1)
+            try:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                self._look_at(error.args[0])
             if self._is_broken.is_set():
                 self._replace()
 
@@ -166,9 +170,9 @@ class EventProducer:
         """A producer with a fatal error sends nothing more; a new one takes its place."""
         log.warning("gateway producer is replaced after a fatal error")
         broken, self._producer = self._producer, Producer(self._config)
-        self._is_broken.clear()
         broken.purge()
-        broken.flush(1)
+        await_reports(broken, 1)
+        self._is_broken.clear()
 
 
 @dataclass(slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 PATIENCE_S = 30.0
 _NOT_READY_YET = frozenset(
@@ -46,6 +47,22 @@ def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]
         KafkaException: the broker does not answer in time, or there is no such partition.
     """
     return _patiently(lambda: consumer.get_watermark_offsets(partition, timeout=PATIENCE_S))
+
+
+def await_reports(producer: Producer, seconds: float) -> bool:
+    """Waits until it was reported what became of every record, for so many seconds at most.
+
+    Not by `Producer.flush`: a fatal fault is raised in the middle of it, with callbacks still to be called, and
+    a callback called with an exception pending may be cut short. `poll` stops where the fault is raised.
+
+    Returns:
+        Whether every record was reported on; what became of it, also after a fatal fault, its report tells.
+    """
+    deadline = time.monotonic() + seconds
+    while len(producer) and time.monotonic() < deadline:
+        with suppress(KafkaException):
+            producer.poll(0.1)
+    return not len(producer)
 
 
 def _patiently(ask: Callable[[], T]) -> T:

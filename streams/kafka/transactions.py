@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 from processors.values import value
 from streams.errors import Unreachable
-from streams.kafka.clients import client_config
+from streams.kafka.clients import await_reports, client_config
 
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class TransactionalSender:
     def close(self) -> None:
         """Aborts what is open and lets go of the connection."""
         self._producer.purge()
-        self._producer.flush(1)
+        await_reports(self._producer, 1)
 
     def _send(self, record: Outgoing) -> None:
         while True:

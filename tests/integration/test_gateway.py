@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
-from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient, NewTopic
 
 import infra
 from processors.events import LifeEvent
@@ -27,11 +29,14 @@ from schemas.publishing import publish_record
 from sinks.metrics import Meters
 from streams.access import Kind
 from streams.agencies import batches
+from streams.agencies.publishing import producer_config
 from streams.broker import start_broker, stop_broker
 from streams.broker.ports import find_free
 from streams.cli.publish import record_of
 from streams.composition import Platform, access_file
-from streams.gateway.sending import EventProducer
+from streams.gateway import sending
+from streams.gateway.sending import EventProducer, Landed, Unacknowledged
+from streams.kafka.clients import client_config
 from streams.kafka.log import end_offsets, read_topic
 from streams.kafka.transactions import Outgoing
 from streams.services.gateway import build
@@ -116,6 +121,13 @@ def eventually(found: Callable[[], Any], limit_s: float = 60) -> Any:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
     return answer
+
+
+def landed(producer: EventProducer, records: list[Outgoing]) -> list[Landed] | None:
+    try:
+        return producer.send(records).result(20)
+    except Unacknowledged:
+        return None
 
 
 def record(number: int, **fields: Any) -> dict[str, Any]:
@@ -273,14 +285,22 @@ def test_a_gateway_started_anew_knows_earlier_fates(place: Place):
         assert fate(client, receipt)["reason"] == "missing-person"
 
 
-def test_a_producer_with_a_fatal_error_is_replaced(place: Place):
+def test_a_producer_with_a_fatal_error_is_replaced_and_no_request_waits_for_ever(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """Fatal by a setting that forbids gaps; in use it may be a right taken away, or a broker that lost its memory."""
+    config = {**producer_config(place.broker.bootstrap), "enable.gapless.guarantee": True}
+    monkeypatch.setattr(sending, "producer_config", lambda _: config)
+    topic = NewTopic("small", 1, 1, config={"max.message.bytes": "500"})
+    admin = AdminClient(client_config(place.broker.bootstrap))
+    admin.create_topics([topic])["small"].result(20)
+    record_ = Outgoing("small", 0, b"k", b"v")
     producer = EventProducer(place.broker.bootstrap)
     try:
-        record_ = Outgoing("events.ngo.help-requests.v1", 0, b"k", b"v")
         assert producer.send([record_]).result(20)
-        producer._look_at(KafkaError(KafkaError._FATAL, "as a broker that lost its memory of it", fatal=True))
-        eventually(lambda: not producer._is_broken.is_set())
-        first, second = producer.send([record_, record_]).result(20)
+        with pytest.raises(Unacknowledged):
+            producer.send([replace(record_, value=random.randbytes(600)), record_, record_]).result(20)
+        first, second = eventually(lambda: landed(producer, [record_, record_]))
         assert second.offset == first.offset + 1
     finally:
         producer.close()

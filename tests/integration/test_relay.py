@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,18 @@ def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: Cas
         assert store.outbox_size() == 1
         assert Relay(store, later, Clock(), platform, Meters("relay")).step() == 1
     assert store.outbox_size() == 0
+
+
+def test_whoever_was_fenced_in_the_middle_of_a_transaction_closes_in_peace(platform: Platform) -> None:
+    """What is open is purged, and the fault is told among the reports of it: whoever closes is past hearing it."""
+    record = clock_record(platform.codec, 0, 1, 600)
+    with closing(TransactionalSender(platform.bootstrap, "fenced")) as later:
+        earlier = TransactionalSender(platform.bootstrap, "fenced")
+        earlier.open()
+        later.open()
+        with pytest.raises(KafkaException):
+            earlier.send(repeat(record))  # until the broker's answer is known
+        earlier.close()
 
 
 def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> None:
