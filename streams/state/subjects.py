@@ -83,7 +83,10 @@ class Subjects:
         self._changed.add(name)
 
     def wake(self, name: str, held: Held, at: int | None) -> None:
-        """Notes when to look at a subject again; None: not before something is heard of it."""
+        """Notes when to look at a subject again; None: not before something is heard of it.
+
+        The time noted already changes nothing: whoever was given by `next_due` at that time is not given again.
+        """
         self._changed.add(name)
         if at is not None and at != held.wake_at:
             self._note(at, name)
@@ -107,11 +110,12 @@ class Subjects:
         One whose time has come is given once, and again when reminded of.
         """
         while self.is_due(now):
-            entry = heapq.heappop(self._soon)
+            at, name = entry = heapq.heappop(self._soon)
+            is_reminder = entry in self._reminders
             self._reminders.discard(entry)
-            name = entry[1]
             wake_at = self.of(name).wake_at
-            if wake_at is not None and wake_at <= now:
+            # Noted anew since: for later, then its own entry follows in its turn; for earlier, then it was given.
+            if wake_at == at or (is_reminder and wake_at is not None and wake_at < at):
                 return name
         return None
 

@@ -42,10 +42,17 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Why a run whose events are all bound is no match: the absence, the event against it if there is one."""
+    """Why a run whose events are all bound is no match.
+
+    Attributes:
+        absence: that does not hold.
+        event: against it, if there is one.
+        is_for_now: whether only the next event will tell.
+    """
 
     absence: AbsencePlan
     event: LiveEvent | None
+    is_for_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,15 @@ class _Span:
 def conclude(run: Run, state: State) -> Concluded | Contradiction:
     """Checks every absence of a complete run, but for the firings of `again`."""
     over, ends_day, waits, lookbacks = state.over, state.ends_day, list(state.waits), list[Lookback]()
+    for_now: Contradiction | None = None
     for place, entry in enumerate(state.trail):
         if not isinstance(entry, Mark) or entry.absence.step.is_again:
             continue
         absence = entry.absence
         spans = _spans(run, absence, state, place)
+        if spans is None:
+            for_now = for_now or Contradiction(absence, None, is_for_now=True)
+            continue
         if not spans:
             return Contradiction(absence, None)
         for span in spans:
@@ -85,7 +96,7 @@ def conclude(run: Run, state: State) -> Concluded | Contradiction:
             if span.over > over:
                 over, ends_day = span.over, absence.step.duration is not None and not absence.step.duration.is_exact
             waits.append(_wait(absence, span))
-    return Concluded(over, ends_day, tuple(waits), tuple(lookbacks))
+    return for_now or Concluded(over, ends_day, tuple(waits), tuple(lookbacks))
 
 
 def again(run: Run, state: State, now: int) -> Iterator[tuple[int, bool, Wait]]:
@@ -118,8 +129,8 @@ def again(run: Run, state: State, now: int) -> Iterator[tuple[int, bool, Wait]]:
         count += 1
 
 
-def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Span]:
-    """Where an absence holds; none if a name it counts from was not bound, or nothing came yet."""
+def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Span] | None:
+    """Where an absence holds: nowhere if a name it counts from was not bound; None: the next event is yet to come."""
     passed, step = state.trail[:place], absence.step
     if step.is_looking_back:
         return _looking_back(run, absence, state, passed)
@@ -133,7 +144,7 @@ def _spans(run: Run, absence: AbsencePlan, state: State, place: int) -> list[_Sp
         return [_until(run, absence.until, state, place, span)]
     following = next((event for event in run.live if event.at > before.at and _counts(run, absence, event)), None)
     if following is None:
-        return []
+        return None
     next_only = _Span(before.at, -FOREVER, -FOREVER, _behind(following), following.line.occurred_at, frozenset())
     return [next_only] if step.duration is None else [span, next_only]
 

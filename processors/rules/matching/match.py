@@ -80,6 +80,11 @@ class Candidate(NamedTuple):
         return (self.completed_at, self.first.at)
 
     @property
+    def growth(self) -> tuple[Wait, ...]:
+        """What it waits for because a step may still bind more."""
+        return tuple(wait for wait in self.waits if wait.absence is None)
+
+    @property
     def events(self) -> Iterator[LiveEvent]:
         """Every event it binds."""
         return (event for step in self.steps for event in step.events)
@@ -125,7 +130,8 @@ def find(plan: Plan, timeline: Timeline, fields: Fields, now: int) -> Found:
         if ends is None:
             continue
         if ends.complete:
-            found += _once(_complete(run, ends, now)) if plan.is_forking else _complete(run, ends, now)
+            complete = _complete(run, ends, now, openings)
+            found += _once(complete) if plan.is_forking else complete
         if ends.opens:
             openings.append(Opening(live[place], ends.opens))
         if is_first_only or run.is_given_up:
@@ -138,10 +144,13 @@ def _once(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
     return {candidate.match: candidate for candidate in candidates}.values()
 
 
-def _complete(run: Run, ends: Ends, now: int) -> Iterator[Candidate]:
+def _complete(run: Run, ends: Ends, now: int, openings: list[Opening]) -> Iterator[Candidate]:
+    """Candidates among complete states; what only the next event can make one is added to `openings`."""
     for state in ends.complete:
         concluded = absences.conclude(run, state)
         if isinstance(concluded, Contradiction):
+            if concluded.is_for_now:
+                openings += _until_next_event(run, state)
             continue
         last = state.trail[-1]
         if not isinstance(last, Mark) or not last.absence.step.is_again:
@@ -153,6 +162,21 @@ def _complete(run: Run, ends: Ends, now: int) -> Iterator[Candidate]:
             else:
                 later = replace(concluded, waits=(*concluded.waits, wait))
             yield _candidate(run.plan, state, later, fires)
+
+
+def _until_next_event(run: Run, state: State) -> Iterator[Opening]:
+    """A run that the next event may make a match as it is, or that may bind more.
+
+    The next event may never come: it is reckoned with until the rule's `within` is over, no longer.
+    """
+    assert state.first is not None
+    assert state.last is not None
+    within = run.plan.rule.within
+    if within is not None:
+        over = run.after(state.first, within).over + run.plan.settles_ms
+        yield Opening(state.first, (Wait(over, over, run.plan.feeds, state.last.line.occurred_at + 1),))
+    if state.waits:
+        yield Opening(state.first, state.waits)
 
 
 def _candidate(plan: Plan, state: State, concluded: absences.Concluded, fires: int = 0) -> Candidate:

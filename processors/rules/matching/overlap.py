@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from processors.rules.matching.match import Candidate, Found, Opening
 from processors.rules.matching.plan import FOREVER, Plan
+from processors.rules.matching.run import Wait
 from processors.rules.model import Overlap
 from processors.timeline import Position
 
@@ -38,7 +39,8 @@ def taken(
         case Overlap.START_AFTER:
             return _start_after(ordered, is_concluded)
         case Overlap.LONGEST:
-            return _longest(ordered, is_concluded, [each for each in found.openings if is_open(each)])
+            openings = [*found.openings, *_rivals(plan, ordered)]
+            return _longest(ordered, is_concluded, [each for each in openings if is_open(each)])
 
 
 def _start_after(ordered: Iterable[Candidate], is_concluded: Callable[[Candidate], bool]) -> Judged:
@@ -68,6 +70,19 @@ def _is_within(candidate: Candidate, shut: Mapping[Position, Position]) -> bool:
     """
     opened = candidate.first.at
     return any(opened <= last and opened != first for first, last in shut.items())
+
+
+def _rivals(plan: Plan, candidates: Iterable[Candidate]) -> Iterator[Opening]:
+    """Runs that may become longer than a candidate though they are complete, or not even begun.
+
+    A repetition may go on, and the instant of a candidate's last event, which is all two matches need to
+    share, may still bring the first event of a longer run.
+    """
+    for candidate in candidates:
+        if candidate.growth:
+            yield Opening(candidate.first, candidate.growth)
+        heard = candidate.last.line.occurred_at + plan.settles_ms
+        yield Opening(candidate.last, (Wait(heard + 1, heard, plan.feeds, FOREVER),))
 
 
 def _longest(
@@ -100,8 +115,9 @@ def _share_time(one: Candidate, other: Candidate) -> bool:
 
 
 def _may_outgrow(opening: Opening, candidate: Candidate) -> bool:
-    """Whether an open run can still become a longer match that shares time with the candidate."""
+    """Whether an open run can still become a match that shares time with the candidate and goes before it."""
     if opening.first.line.occurred_at > candidate.last.line.occurred_at:
         return False
     latest = max(wait.latest for wait in opening.waits)
-    return latest - 1 - opening.first.line.occurred_at > _span(candidate)
+    span = latest - 1 - opening.first.line.occurred_at
+    return (-span, opening.first.at) < (-_span(candidate), candidate.first.at)

@@ -119,9 +119,9 @@ LONGEST = (
 )
 
 
-def test_longest_is_told_at_once_when_an_open_run_has_no_room_to_be_longer() -> None:
+def test_longest_is_told_after_its_last_instant_when_an_open_run_has_no_room_to_be_longer() -> None:
     (line,) = decided(LONGEST, ["01-01 a n=1", "01-02T12:00:00+01:00 a n=2", "01-11T20:00:00+01:00 b n=1"])
-    assert line["at"] == "2026-01-11T20:00:00+01:00"
+    assert line["at"] == "2026-01-11T20:00:00.001+01:00"
     (line,) = decided(LONGEST, ["01-01 a n=1", "01-02T12:00:00+01:00 a n=2", "01-11T10:00:00+01:00 b n=1"])
     assert line["at"] == "2026-01-13T00:00:00+01:00"
 
@@ -132,6 +132,26 @@ def test_longest_that_waits_for_an_absence_keeps_shorter_ones_waiting() -> None:
     assert [(line["decision"], line["at"][:10], line["steps"]["x"]) for line in lines] == [
         ("matched", "2026-01-16", ["a0"])
     ]
+
+
+def test_longest_waits_for_a_run_that_is_complete_but_may_grow() -> None:
+    body = "overlap: longest\nsteps:\n  - {when: a}\n  - {then: b, times: 1..3, as: y, within: 10 days of first}\n"
+    (line,) = decided(body, ["01-01 a", "01-02 b", "01-03 a", "01-04 b", "01-05 b", "01-12 b"])
+    assert line["steps"] == {"step1": ["a2"], "y": ["b3", "b4", "b5"]}
+
+
+def test_longest_waits_for_what_only_the_next_event_tells_but_not_for_ever() -> None:
+    body = """
+    overlap: longest
+    within: 10 days
+    steps:
+      - {when: a, times: 2}
+      - {absent: c, until: next event}
+    """
+    story = ["01-01 a", "01-02 a", "01-05 a"]
+    assert [line["at"][:10] for line in decided(body, story)] == ["2026-01-13"]
+    (line,) = decided(body, [*story, "01-06 b"])
+    assert line["steps"] == {"step1": ["a1", "a2"]}
 
 
 def test_what_stops_a_repetition_ends_what_may_still_go_on_within_its_last_round() -> None:

@@ -47,9 +47,11 @@ class Machine(RuleBasedStateMachine):
     @rule(name=NAMES, at=st.none() | TIMES)
     def wake(self, name: str, at: int | None) -> None:
         if name in self.model:
+            timeline, noted = self.model[name]
             self.subjects.wake(name, self.subjects.of(name), at)
-            self.model[name] = (self.model[name][0], at)
-            self.due.add(name)
+            self.model[name] = (timeline, at)
+            if at != noted:
+                self.due.add(name)
 
     @rule(name=NAMES)
     def forget(self, name: str) -> None:
@@ -159,3 +161,12 @@ def test_being_reminded_again_and_again_of_one_time_costs_as_much_as_once() -> N
     assert kept.next_due(5) is None
     kept.remind(5, "ann")
     assert kept.next_due(5) == "ann", "reminded of later, looked at again"
+
+
+def test_whoever_is_put_off_comes_when_it_is_their_turn() -> None:
+    kept = subjects(MemoryStore())
+    for name, at in (("bob", 0), ("ann", 1), ("bob", 2)):
+        held = kept.of(name)
+        held.timeline, _ = apply(held.timeline, line(1))
+        kept.wake(name, held, at)
+    assert [kept.next_due(2) for _ in range(3)] == ["ann", "bob", None]
