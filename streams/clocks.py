@@ -44,7 +44,9 @@ def plan_mark(codec: Codec, partition: int, now: int) -> Outgoing:
     return Outgoing(topics.SITUATIONS, partition, MARK_PREFIX + b"plan", codec.encode(SituationMark(0, 1, now)))
 
 
-def told_the_time(codec: Codec, records: Sequence[Outgoing], now: int | None) -> list[Outgoing]:
+def told_the_time(
+    codec: Codec, records: Sequence[Outgoing], now: int | None, partitions: Iterable[int] = ()
+) -> list[Outgoing]:
     """Records for plan that take effect where they stand, and before them the time, on each partition they go to.
 
     Without it they would take effect at the last time plan told itself: long ago, when it was down.
@@ -53,11 +55,12 @@ def told_the_time(codec: Codec, records: Sequence[Outgoing], now: int | None) ->
         codec: of the platform's topics.
         records: for one transaction; those for other topics are left as they are.
         now: the platform's clock, ms; None: nobody knows it yet.
+        partitions: of plan to be told besides, for what comes to them by way of other stages.
     """
     if now is None:
         return [*records]
-    partitions = sorted({out.partition for out in records if out.topic == topics.SITUATIONS})
-    return [*(plan_mark(codec, partition, now) for partition in partitions), *records]
+    marked = {*partitions, *(out.partition for out in records if out.topic == topics.SITUATIONS)}
+    return [*(plan_mark(codec, partition, now) for partition in sorted(marked)), *records]
 
 
 def as_plan_hears_it(codec: Codec, told: Iterable[Outgoing]) -> Iterator[Outgoing]:

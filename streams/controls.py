@@ -14,7 +14,7 @@ from schemas.codec import Codec, internal_codec
 from schemas.registry import FolderRegistry
 from streams import topics
 from streams.broker import bootstrap
-from streams.clocks import plan_mark, platform_clock
+from streams.clocks import platform_clock, told_the_time
 from streams.kafka.transactions import Outgoing, send_once
 from streams.settings import Settings
 
@@ -42,11 +42,9 @@ def said_now(address: str, codec: Codec, control: Control, core_partitions: int)
         Unreachable: Kafka does not answer.
     """
     clock = platform_clock(address, codec)
-    if clock is None:
-        return control, control_records(codec, control, core_partitions)
-    said = replace(control, at=min(control.at, clock))
-    marks = [plan_mark(codec, partition, said.at) for partition in range(core_partitions)]
-    return said, [*marks, *control_records(codec, said, core_partitions)]
+    said = control if clock is None else replace(control, at=min(control.at, clock))
+    now = None if clock is None else said.at
+    return said, told_the_time(codec, control_records(codec, said, core_partitions), now, range(core_partitions))
 
 
 def publish_controls(settings: Settings, controls: Sequence[Control]) -> None:

@@ -108,10 +108,11 @@ class Publisher:
         Raises:
             Unreachable: Kafka did not acknowledge everything.
         """
-        if not await_reports(self._producer, 60) or self._failure is not None:
-            why = self._failure.str() if self._failure is not None else "no answer within 60 s"
+        failure = await_reports(self._producer, 60) or self._failure
+        if failure is not None:
             raise Unreachable(
-                f"Kafka at {self._bootstrap} did not take all records: {why}", "check the broker, then publish again"
+                f"Kafka at {self._bootstrap} did not take all records: {failure.str()}",
+                "check the broker, then publish again",
             )
 
     def _delivered(self, error: KafkaError | None, _message: object) -> None:

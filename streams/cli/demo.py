@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -26,6 +27,7 @@ from streams.demo.addresses import issue_codes
 from streams.demo.comparison import Comparison
 from streams.demo.officers import Officers
 from streams.demo.play import Advance, Demo, Played, Say
+from streams.errors import UserError
 from streams.observing.ports import reachable
 from streams.settings import load
 from streams.stages.supervisor import Supervisor
@@ -35,13 +37,14 @@ SHOWN = 5
 
 def demo(
     history: Annotated[Path, typer.Option(help="Folder written by `headwater simulate`.")],
-    once: Annotated[bool, typer.Option("--once", help="End after the summary.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End when all is told.")] = False,
     officers: Annotated[bool, typer.Option("--officers", help="Show what officers do by command afterwards.")] = False,
     json: Annotated[Path | None, typer.Option(help="Write the summary to this file as JSON.")] = None,
 ) -> int:
     """Plays a simulated town through the whole platform and compares the offers with the truth.
 
-    Ends with 0 when the accounting adds up and every expected offer, and no other, was made.
+    Ends with 0 when the accounting adds up, every expected offer, and no other, was made, and the story of
+    the officers, if asked for, came to its end.
 
     Example: headwater demo --history .headwater/demo-history --officers --once
     """
@@ -56,14 +59,15 @@ def demo(
             _print(console, played, platform)
             found = read_offers(case_db_url(demo.settings), OfferState.OPEN)
             _print_offers(console, found, platform)
-            if officers:
-                _show_officers(console, Officers(demo, platform, supervisor, _line(console)), played)
             if json is not None:
                 json.write_text(json_module.dumps(summary(played)) + "\n", encoding="utf-8")
+            is_right = played.is_right
+            if officers:
+                is_right &= _show_officers(console, Officers(demo, platform, supervisor, _line(console)), played)
             if not once:
                 _print_addresses(console, demo, platform, found)
                 _stay(supervisor, console)
-    return 0 if played.is_right else 1
+    return 0 if is_right else 1
 
 
 def summary(played: Played) -> dict[str, Any]:
@@ -187,13 +191,20 @@ def _line(console: Console) -> Callable[[str], None]:
     return lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
-def _show_officers(console: Console, officers: Officers, played: Played) -> None:
+def _show_officers(console: Console, officers: Officers, played: Played) -> bool:
+    """Whether the story came to its end; a deployment without its feed or rule has none to tell."""
     console.print()
     console.print("[bold]Officers at work, by command.[/bold]")
-    accounting = officers.work(played.accounting.clock)
+    try:
+        accounting = officers.work(played.accounting.clock)
+    except UserError as error:
+        console.print(f"[bold red]The story ends here:[/bold red] {escape(error.problem)}", highlight=False)
+        console.print(f"  remedy: {escape(error.remedy)}", highlight=False)
+        return False
     console.print(
         f"All {len(accounting.equations)} equations of the accounting [green]hold[/green] after that.", highlight=False
     )
+    return True
 
 
 def _print_addresses(console: Console, demo: Demo, platform: Platform, found: OfferList) -> None:

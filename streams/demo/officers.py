@@ -112,14 +112,22 @@ class Officers:
         """
         line = shlex.join(["headwater", *map(str, words)])
         self._tell(f"  $ {line}")
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-m", "streams.cli", *map(str, words)],
-            env=self._environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        for said in done.stdout.splitlines():
+            env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            out, err = self._heard(process)
+        for said in out.splitlines():
             self._tell(f"    {said}")
-        if done.returncode:
-            raise UserError(f"`{line}` ended with {done.returncode}: {done.stderr.strip()}", "mend what it says")
+        if process.returncode:
+            raise UserError(f"`{line}` ended with {process.returncode}: {err.strip()}", "mend what it says")
+
+    def _heard(self, process: subprocess.Popen[str]) -> tuple[str, str]:
+        while True:
+            try:
+                return process.communicate(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                self._supervisor.watch()
 
     def _known(self, tenant: str) -> PersonFacts:
         """A tenant, as soon as their arrears are told of them."""

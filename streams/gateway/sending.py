@@ -128,11 +128,17 @@ class EventProducer:
             self._poller.join()
 
     def _send_one(self, delivery: _Delivery, position: int, record: Outgoing) -> None:
+        producer = self._producer
+
         def report(error: KafkaError | None, message: Message) -> None:
-            self._reported(delivery, position, error, message)
+            if error is None:
+                delivery.note(position, Landed(message.partition() or 0, message.offset() or 0), None)
+            else:
+                self._look_at(producer, error)
+                delivery.note(position, None, error.str())
 
         try:
-            self._producer.produce(
+            producer.produce(
                 record.topic,
                 partition=record.partition,
                 key=record.key,
@@ -143,18 +149,11 @@ class EventProducer:
         except BufferError:
             delivery.note(position, None, "too many records wait for Kafka")
         except KafkaException as error:
-            self._look_at(error.args[0])
+            self._look_at(producer, error.args[0])
             delivery.note(position, None, error.args[0].str())
 
-    def _reported(self, delivery: _Delivery, position: int, error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            delivery.note(position, Landed(message.partition() or 0, message.offset() or 0), None)
-        else:
-            self._look_at(error)
-            delivery.note(position, None, error.str())
-
-    def _look_at(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:
+    def _look_at(self, producer: Producer, error: KafkaError) -> None:
+        if producer is self._producer and (error.fatal() or error.code() == KafkaError._FATAL):
             self._is_broken.set()
 
     def _poll(self) -> None:
@@ -162,7 +161,7 @@ class EventProducer:
             try:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                self._look_at(error.args[0])
+                self._look_at(self._producer, error.args[0])
             if self._is_broken.is_set():
                 self._replace()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -49,20 +48,25 @@ def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]
     return _patiently(lambda: consumer.get_watermark_offsets(partition, timeout=PATIENCE_S))
 
 
-def await_reports(producer: Producer, seconds: float) -> bool:
+def await_reports(producer: Producer, seconds: float) -> KafkaError | None:
     """Waits until it was reported what became of every record, for so many seconds at most.
 
-    Not by `Producer.flush`: a fatal fault is raised in the middle of it, with callbacks still to be called, and
-    a callback called with an exception pending may be cut short. `poll` stops where the fault is raised.
+    Not by `Producer.flush`, which raises a fatal fault with callbacks still to be called, and a callback called
+    with an exception pending may be cut short. `poll` stops where the fault is raised, and can go on.
 
     Returns:
-        Whether every record was reported on; what became of it, also after a fatal fault, its report tells.
+        The fatal fault, if there was one, or that not every record was reported on. What became of each record
+        its report tells, also after a fatal fault; but it may say no more than that the record was left.
     """
-    deadline = time.monotonic() + seconds
+    deadline, fatal = time.monotonic() + seconds, None
     while len(producer) and time.monotonic() < deadline:
-        with suppress(KafkaException):
+        try:
             producer.poll(0.1)
-    return not len(producer)
+        except KafkaException as error:
+            fatal = error.args[0]
+    if fatal is None and len(producer):
+        return KafkaError(KafkaError._TIMED_OUT, f"no answer within {seconds:.0f} s")
+    return fatal
 
 
 def _patiently(ask: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -25,6 +25,7 @@ from streams.kafka.clients import await_reports, client_config
 log = structlog.get_logger()
 
 COMMIT_S = 60.0
+ABORT_S = 2.0
 COMMIT_SLICE_S = 2.0
 """Between slices a signal is heard."""
 
@@ -91,9 +92,11 @@ class TransactionalSender:
         self._commit()
 
     def close(self) -> None:
-        """Aborts what is open and lets go of the connection."""
+        """Aborts what is open, or readers would wait for it for a minute, and lets go of the connection."""
         self._producer.purge()
         await_reports(self._producer, 1)
+        with suppress(KafkaException):  # nothing is open, somebody else has fenced it, or Kafka is away
+            self._producer.abort_transaction(ABORT_S)
 
     def _send(self, record: Outgoing) -> None:
         while True:
@@ -108,8 +111,17 @@ class TransactionalSender:
                 )
             except BufferError:
                 self._producer.poll(0.05)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError._FATAL:
+                    self._raise_fatal()
+                raise
             else:
                 return
+
+    def _raise_fatal(self) -> None:
+        """Sending says only that a fault was fatal; `poll` raises which."""
+        for _ in range(10):
+            self._producer.poll(0.1)
 
     def _commit(self) -> None:
         self._producer.poll(0)

@@ -11,7 +11,7 @@ opt-out with it, for readers outside that order.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import structlog
@@ -97,24 +97,28 @@ class Relay:
         waiting = self._store.outbox(BATCH)
         self._meters.outbox_pending.set(self._store.outbox_size() if len(waiting) == BATCH else len(waiting))
         if waiting:
-            records = [record for item in waiting for record in self._records(item)]
-            self._sender.send(told_the_time(self._codec, records, self._clock.newest()))
+            self._sender.send(self._records(waiting, self._clock.newest()))
             self._store.mark_sent([item.action.id for item in waiting])
             self._meters.records.labels("relay", "sent").inc(len(waiting))
         else:
             self._clock.now()  # what nobody reads would pile up
         return len(waiting)
 
-    def _records(self, item: OutboxItem) -> Iterator[Outgoing]:
-        action = item.action
-        value = self._codec.encode(action)
+    def _records(self, waiting: Sequence[OutboxItem], now: int | None) -> list[Outgoing]:
+        actions = [item.action for item in waiting]
+        words = [control for action in actions for control in _opt_outs(action, now)]
+        records = [record for action in actions for record in self._told(action)]
+        records += (record for word in words for record in control_records(self._codec, word, self._partitions))
+        return told_the_time(self._codec, records, now, range(self._partitions) if words else ())
+
+    def _told(self, action: OfferAction) -> Iterator[Outgoing]:
+        key, value = action.area.encode(), self._codec.encode(action)
         partition = topics.partition_of(action.area, self._partitions)
-        yield Outgoing(topics.OUTCOMES, partition, action.area.encode(), value)
-        yield Outgoing(topics.SITUATIONS, partition, action.area.encode(), value)
-        for control in _opt_outs(action):
-            yield from control_records(self._codec, control, self._partitions)
+        yield Outgoing(topics.OUTCOMES, partition, key, value)
+        yield Outgoing(topics.SITUATIONS, partition, key, value)
 
 
-def _opt_outs(action: OfferAction) -> list[Control]:
-    """ "Never again" holds for everybody the offer was about."""
-    return [Control(ControlKind.OPT_OUT, person, action.household, action.area, action.at) for person in action.persons]
+def _opt_outs(action: OfferAction, now: int | None) -> list[Control]:
+    """ "Never again" holds for everybody the offer was about, from now on at the latest (`controls.said_now`)."""
+    at = action.at if now is None else min(action.at, now)
+    return [Control(ControlKind.OPT_OUT, person, action.household, action.area, at) for person in action.persons]

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 import infra
 from schemas.contract import load_contract
@@ -28,8 +30,11 @@ from schemas.publishing import register_contract
 from schemas.registry import FolderRegistry
 from schemas.wire import frame
 from streams import cli
+from streams.agencies import publishing
 from streams.agencies.publishing import Publisher
 from streams.broker import start_broker, stop_broker
+from streams.errors import Unreachable
+from streams.kafka.clients import client_config
 from streams.kafka.log import read_topic
 from streams.settings import Settings
 from streams.stages.supervisor import Supervisor
@@ -257,6 +262,20 @@ def test_bad_bytes_are_shown_as_far_as_they_go(town: Town) -> None:
     assert [one["schema_id"] for one in told] == [None, None, 9, schema_id]
     assert all(one["headers"]["note"] == "(11 bytes, not shown)" for one in told)
     assert headwater("dlq", "show", "prison.releases", letters[0].offset(), "--bytes", "/nowhere/x").code == 1
+
+
+def test_a_fault_that_ends_a_publisher_is_named(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent with it is reported as left only: fatal by a setting that forbids gaps, or by a right refused."""
+    config = {**publishing.producer_config(town.broker.bootstrap), "enable.gapless.guarantee": True}
+    monkeypatch.setattr(publishing, "producer_config", lambda _: config)
+    topic = NewTopic("small", 2, 1, config={"max.message.bytes": "500"})
+    admin = AdminClient(client_config(town.broker.bootstrap))
+    admin.create_topics([topic])["small"].result(20)
+    publisher = Publisher(town.broker.bootstrap, FolderRegistry(), 2)
+    for partition in (0, 1):
+        publisher.send("small", partition, b"k", random.randbytes(600))
+    with pytest.raises(Unreachable, match="unable to satisfy gap-less guarantee"):
+        publisher.flush()
 
 
 def test_after_a_fix_dead_letters_go_through_once(town: Town) -> None:

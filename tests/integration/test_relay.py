@@ -24,9 +24,9 @@ from sinks.metrics import Meters
 from streams import topics
 from streams.clocks import clock_record
 from streams.composition import Platform
-from streams.controls import publish_now
+from streams.controls import control_records, publish_controls, publish_now, said_now
 from streams.kafka.log import read_topic
-from streams.kafka.transactions import TransactionalSender
+from streams.kafka.transactions import Outgoing, TransactionalSender, kafka_fault
 from streams.services.relay import Relay
 from streams.settings import Settings
 from tests.contract.records import offer
@@ -123,10 +123,11 @@ def test_never_again_opts_out_everybody_the_offer_was_about(platform: Platform, 
     assert store.act(SCOPE, anna, wish).result is ActResult.ACCEPTED
     with closing(TransactionalSender(platform.bootstrap, "headwater-relay")) as sender:
         sender.open()
-        assert Relay(store, sender, Clock(), platform, Meters("relay")).step() == 1
-    said = Control(ControlKind.OPT_OUT, "p1", "n1", "a1", 600)
+        assert Relay(store, sender, Clock(550), platform, Meters("relay")).step() == 1
+    said = Control(ControlKind.OPT_OUT, "p1", "n1", "a1", 550)  # the platform's clock stands before the act's
     assert said in told(platform, topics.CONTROLS)
     assert said in told(platform, topics.LIFE_EVENTS)
+    assert marked(platform, 550) == everywhere(platform), "they may have situations in other areas"
 
 
 def test_plan_is_told_the_time_before_what_was_done(platform: Platform, store: CaseStore) -> None:
@@ -140,6 +141,19 @@ def test_plan_is_told_the_time_before_what_was_done(platform: Platform, store: C
     (done,) = (each for each in messages if getattr(platform.codec.decode(each.value()), "id", "") == act)
     before = [each.value() for each in messages if each.partition() == done.partition()][-2]
     assert platform.codec.decode(before) == SituationMark(0, 1, 700)
+
+
+def marked(platform: Platform, now: int) -> set[int | None]:
+    """Partitions on which plan is told that time."""
+    return {
+        each.partition()
+        for each in read_topic(platform.bootstrap, topics.SITUATIONS)
+        if platform.codec.decode(each.value()) == SituationMark(0, 1, now)
+    }
+
+
+def everywhere(platform: Platform) -> set[int]:
+    return set(range(platform.settings.core_partitions))
 
 
 def test_the_later_of_two_relays_ends_the_earlier(platform: Platform, store: CaseStore) -> None:
@@ -165,9 +179,30 @@ def test_whoever_was_fenced_in_the_middle_of_a_transaction_closes_in_peace(platf
         earlier = TransactionalSender(platform.bootstrap, "fenced")
         earlier.open()
         later.open()
-        with pytest.raises(KafkaException):
+        with pytest.raises(KafkaException) as told:
             earlier.send(repeat(record))  # until the broker's answer is known
+        assert kafka_fault(told.value).startswith("fenced")
         earlier.close()
+
+
+def test_what_is_open_when_a_sender_closes_keeps_no_reader_waiting(platform: Platform) -> None:
+    """The broker itself would give it up after a minute only."""
+
+    open_, behind = (Control(ControlKind.OPT_OUT, person, "h1", "a1", 1) for person in ("open", "behind"))
+
+    def interrupted() -> Iterator[Outgoing]:
+        yield from control_records(platform.codec, open_, 4)
+        time.sleep(1)  # so that it is on its way
+        raise KeyboardInterrupt
+
+    with closing(TransactionalSender(platform.bootstrap, "interrupted")) as sender:
+        sender.open()
+        with pytest.raises(KeyboardInterrupt):
+            sender.send(interrupted())
+    publish_controls(platform.settings, [behind])
+    found = told(platform, topics.CONTROLS)
+    assert behind in found
+    assert open_ not in found
 
 
 def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> None:
@@ -181,12 +216,10 @@ def test_a_persons_word_holds_from_the_platforms_now_on(platform: Platform) -> N
     said = replace(word, at=700)
     assert publish_now(platform.settings, word) == said
     assert said in told(platform, topics.LIFE_EVENTS)
-    marks = {
-        each.partition()
-        for each in read_topic(platform.bootstrap, topics.SITUATIONS)
-        if platform.codec.decode(each.value()) == SituationMark(0, 1, 700)
-    }
-    assert marks == set(range(platform.settings.core_partitions)), "or plan would hear of it before it holds"
+    assert marked(platform, 700) == everywhere(platform), "or plan would hear of it before it holds"
+    again, records = said_now(platform.bootstrap, platform.codec, word, 2)
+    assert again == said
+    assert [out.topic for out in records] == [topics.SITUATIONS] * 2 + [topics.CONTROLS, topics.LIFE_EVENTS]
 
 
 def test_sigterm_ends_it_soon_also_while_kafka_is_away_and_nothing_is_lost(

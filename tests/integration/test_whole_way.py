@@ -292,8 +292,9 @@ def test_a_broken_rule_is_reported_as_missing_and_extra_offers(history: Path, tm
     data = tmp_path / "data"
     data.mkdir()
     file = tmp_path / "summary.json"
-    ended = headwater(data, "demo", "--history", history, "--once", "--json", file, DEPLOYMENT=place)
+    ended = headwater(data, "demo", "--history", history, "--officers", "--once", "--json", file, DEPLOYMENT=place)
     assert ended.code == 1, ended.out + ended.err
+    assert "equations of the accounting hold after that" in ended.out, "what officers do is shown all the same"
     offers = json.loads(file.read_text())["offers"]
     assert offers["missing"] > 0, "offers of the rule that was removed are expected"
     assert offers["extra"] > 0, "offers of the rule that was weakened are not expected"
